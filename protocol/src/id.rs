@@ -1,0 +1,118 @@
+//! Identifiers, each a type of its own.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::str::FromStr;
+
+use bytes::Bytes;
+
+/// An identifier that was not one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IdError {
+    /// A request id or coupon id is 16 bytes.
+    #[error("{what} has {len} bytes; it must have 16")]
+    Length {
+        /// Which identifier.
+        what: &'static str,
+        /// How many bytes it had.
+        len: usize,
+    },
+    /// An identifier in hexadecimal is 32 digits.
+    #[error("{what} is not 32 hexadecimal digits")]
+    Hex {
+        /// Which identifier.
+        what: &'static str,
+    },
+    /// A template id is 1 to 4,294,967,295.
+    #[error("a template id is 1 to 4294967295, not 0")]
+    TemplateZero,
+}
+
+/// A user of the caller's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UserId(pub u64);
+
+/// A template: 1 to 4,294,967,295.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TemplateId(NonZeroU32);
+
+/// What the caller minted for one request: 16 bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub [u8; 16]);
+
+/// A coupon's public id: 16 bytes that cannot be guessed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CouponId(pub [u8; 16]);
+
+impl UserId {
+    /// The number itself.
+    pub fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl TemplateId {
+    /// # Errors
+    /// [`IdError::TemplateZero`]
+    pub fn try_new(id: u32) -> Result<Self, IdError> {
+        NonZeroU32::new(id).map(Self).ok_or(IdError::TemplateZero)
+    }
+
+    /// The number itself.
+    pub fn get(self) -> u32 {
+        self.0.get()
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for TemplateId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+macro_rules! sixteen_bytes {
+    ($name:ident, $what:literal) => {
+        impl $name {
+            /// # Errors
+            /// [`IdError::Length`]
+            pub fn try_from_slice(bytes: &[u8]) -> Result<Self, IdError> {
+                <[u8; 16]>::try_from(bytes).map(Self).map_err(|_| IdError::Length { what: $what, len: bytes.len() })
+            }
+
+            /// The bytes, as the messages carry them.
+            pub fn to_bytes(self) -> Bytes {
+                Bytes::copy_from_slice(&self.0)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&hex::encode(self.0))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                let bytes = hex::decode(text).map_err(|_| IdError::Hex { what: $what })?;
+                Self::try_from_slice(&bytes).map_err(|_| IdError::Hex { what: $what })
+            }
+        }
+    };
+}
+
+sixteen_bytes!(RequestId, "a request id");
+sixteen_bytes!(CouponId, "a coupon id");

@@ -1,0 +1,32 @@
+//! The wire format of scrip.
+//!
+//! A pure codec: no I/O, no clock. Messages are generated from `proto/scrip/v1/*.proto`; what the generator cannot
+//! know (limits, dispositions, identifiers that cannot be mixed up) is written here.
+//!
+//! Invariants: a size read off the wire never allocates before it is checked; every code has a disposition.
+//!
+//! | module    | what                                                             |
+//! |-----------|------------------------------------------------------------------|
+//! | [`v1`]    | the generated messages                                           |
+//! | [`frame`] | varint-length-delimited frames over a byte buffer                |
+//! | [`id`]    | identifiers: user, template, request, coupon                     |
+//! | [`code`]  | what a code means: disposition, cause, remedy                    |
+//! | [`codec`] | the same frames for tokio-util (feature `tokio`)                 |
+
+pub mod code;
+#[cfg(feature = "tokio")]
+pub mod codec;
+pub mod frame;
+pub mod id;
+
+/// The generated messages of package `scrip.v1`.
+pub mod v1 {
+    #![allow(missing_docs, reason = "generated; the .proto files carry the documentation")]
+    include!(concat!(env!("OUT_DIR"), "/scrip.v1.rs"));
+}
+
+pub use code::Disposition;
+pub use id::{CouponId, RequestId, TemplateId, UserId};
+
+/// The version of the protocol that this crate speaks.
+pub const PROTOCOL_VERSION: u32 = 1;
