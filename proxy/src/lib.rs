@@ -1,1 +1,3 @@
-//! placeholder
+//! The proxy of scrip: takes claims, counts exactly.
+
+pub mod store;

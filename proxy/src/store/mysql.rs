@@ -1,0 +1,1 @@
+//! The MySQL primaries and the meta schema.
