@@ -1,6 +1,12 @@
-//! What a code means.
+//! What a code means: what became of the request, whose fault it is, why, and what to do.
+//!
+//! A code's row in the table below is its only place. The matches that it expands to are exhaustive: a code that is
+//! added to `code.proto` does not compile until it has a row.
 
-use crate::v1::Code;
+use crate::v1::{Code, Response};
+
+use Disposition::{Applied, NotApplied, Unknown};
+use Fault::{Caller, Rules, Service};
 
 /// What became of the request: every code has exactly one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -13,42 +19,164 @@ pub enum Disposition {
     Unknown,
 }
 
-impl Code {
-    /// What became of the request. `None` for [`Code::Unspecified`], which no proxy sends.
-    pub fn disposition(self) -> Option<Disposition> {
-        match self {
-            Code::Unspecified => None,
-            Code::Ok => Some(Disposition::Applied),
-            Code::OutcomeUnknown => Some(Disposition::Unknown),
-            Code::MalformedFrame
-            | Code::FrameTooLarge
-            | Code::InvalidRequest
-            | Code::UnsupportedVersion
-            | Code::HelloRequired
-            | Code::Unauthenticated
-            | Code::TopologyMismatch
-            | Code::DuplicateCorrelationId
-            | Code::RequestIdReused
-            | Code::TemplateNotFound
-            | Code::TemplateNotPublished
-            | Code::TemplatePaused
-            | Code::TemplateClosed
-            | Code::ClaimNotStarted
-            | Code::ClaimEnded
-            | Code::SoldOut
-            | Code::LimitReached
-            | Code::ClaimNotFound
-            | Code::InvalidTransition
-            | Code::Overloaded
-            | Code::RateLimited
-            | Code::DeadlineExceeded
-            | Code::Draining
-            | Code::NotReady
-            | Code::PrimaryUnavailable
-            | Code::StockUnavailable
-            | Code::MetaUnavailable
-            | Code::StoreRefused
-            | Code::Contended => Some(Disposition::NotApplied),
+/// Whose fault it is that the request was not applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// The caller's: the same request fails again until the caller changes.
+    Caller,
+    /// Nobody's: the rules of the template say no.
+    Rules,
+    /// The service's, or that of what it stands on: the same request may succeed later.
+    Service,
+}
+
+impl Disposition {
+    /// What a code of this number means, from its range alone. An older client so understands a code that a newer
+    /// proxy added. A number outside of every range, 0 included, tells nothing: [`Disposition::Unknown`].
+    pub fn of_number(number: i32) -> Self {
+        match number {
+            1..=9 => Applied,
+            10..=89 => NotApplied,
+            _ => Unknown,
         }
     }
+}
+
+impl Response {
+    /// What became of the request, also for a code that this version does not know.
+    pub fn disposition(&self) -> Disposition {
+        Disposition::of_number(self.code)
+    }
+}
+
+macro_rules! codes {
+    ($($code:ident: $disposition:expr, $fault:expr, $cause:literal, $remedy:literal;)*) => {
+        impl Code {
+            /// Every code, in the order of the numbers.
+            pub const ALL: &[Code] = &[$(Code::$code,)*];
+
+            /// What became of the request. `None` for [`Code::Unspecified`], which no proxy sends.
+            pub fn disposition(self) -> Option<Disposition> {
+                match self { $(Code::$code => $disposition,)* }
+            }
+
+            /// Whose fault it is. `None` for [`Code::Ok`] and [`Code::Unspecified`].
+            pub fn fault(self) -> Option<Fault> {
+                match self { $(Code::$code => $fault,)* }
+            }
+
+            /// Why a proxy answers so.
+            pub fn cause(self) -> &'static str {
+                match self { $(Code::$code => $cause,)* }
+            }
+
+            /// What the caller does about it.
+            pub fn remedy(self) -> &'static str {
+                match self { $(Code::$code => $remedy,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    Unspecified: None, None,
+        "The peer sent no code, or one that this version of the messages does not name.",
+        "Go by the range of the number; 0 is a defect of the peer: ask again with the same request id.";
+    Ok: Some(Applied), None,
+        "The request took effect, now or when it was first sent.",
+        "None needed.";
+
+    MalformedFrame: Some(NotApplied), Some(Caller),
+        "The bytes of the frame are not a message. The connection is closed.",
+        "Write each message behind its length as a varint; connect anew.";
+    FrameTooLarge: Some(NotApplied), Some(Caller),
+        "A length prefix announces more than the limit in Welcome. The connection is closed.",
+        "Send smaller requests; connect anew.";
+    InvalidRequest: Some(NotApplied), Some(Caller),
+        "A field is missing or out of its limits, or the proxy does not know the operation.",
+        "The detail names each field with its value and a fix.";
+    UnsupportedVersion: Some(NotApplied), Some(Caller),
+        "The proxy does not speak the protocol version in Hello.",
+        "Use a version that the detail names.";
+    HelloRequired: Some(NotApplied), Some(Caller),
+        "The connection sent an operation before a Hello that was accepted.",
+        "Send Hello first and wait for Welcome.";
+    Unauthenticated: Some(NotApplied), Some(Caller),
+        "The caller is not in the proxy's list, or the token is not the caller's. The connection is closed.",
+        "Correct the name or the token.";
+    TopologyMismatch: Some(NotApplied), Some(Caller),
+        "The proxy runs on another topology than the fingerprint in Hello.",
+        "Roll out one topology to both, or expect none.";
+    DuplicateCorrelationId: Some(NotApplied), Some(Caller),
+        "The id of the request is in use by another one in flight on the connection.",
+        "Number the requests of a connection 1, 2, 3, ...";
+    RequestIdReused: Some(NotApplied), Some(Caller),
+        "The request id was used before for something else.",
+        "Mint a new request id for each thing wanted; keep it for resends only.";
+
+    TemplateNotFound: Some(NotApplied), Some(Rules),
+        "No template has this id.",
+        "Correct the id. A template is known to every proxy moments after its creation.";
+    TemplateNotPublished: Some(NotApplied), Some(Rules),
+        "The template is a draft.",
+        "Publish it first.";
+    TemplatePaused: Some(NotApplied), Some(Rules),
+        "The template is paused.",
+        "Wait until it is resumed.";
+    TemplateClosed: Some(NotApplied), Some(Rules),
+        "The template is closed for good.",
+        "Stop asking.";
+    ClaimNotStarted: Some(NotApplied), Some(Rules),
+        "Claims of the template are not accepted yet.",
+        "Wait until claim_start_ms of its definition.";
+    ClaimEnded: Some(NotApplied), Some(Rules),
+        "Claims of the template are no longer accepted.",
+        "Stop asking.";
+    SoldOut: Some(NotApplied), Some(Rules),
+        "Every unit became a coupon: the ledgers add up to the total.",
+        "Stop asking until the template is replenished.";
+    LimitReached: Some(NotApplied), Some(Rules),
+        "The user has as many coupons of the template as one user may.",
+        "Stop asking for this user.";
+    ClaimNotFound: Some(NotApplied), Some(Rules),
+        "No coupon carries this request id.",
+        "If the claim is no longer in flight anywhere, it had no effect. Sending it again with its id is always safe.";
+    InvalidTransition: Some(NotApplied), Some(Rules),
+        "The action does not lead on from the template's status.",
+        "Read the template; see the actions in template.proto.";
+
+    Overloaded: Some(NotApplied), Some(Service),
+        "A queue on the way is full.",
+        "Try again after retry_after_ms, or on another proxy, within a retry budget.";
+    RateLimited: Some(NotApplied), Some(Caller),
+        "The caller is above its rate.",
+        "Try again after retry_after_ms; ask the operator for a higher rate.";
+    DeadlineExceeded: Some(NotApplied), Some(Service),
+        "The deadline passed before the request could have an effect.",
+        "Try again with the same request id and more time.";
+    Draining: Some(NotApplied), Some(Service),
+        "The proxy is about to stop.",
+        "Try again at once on another proxy.";
+    NotReady: Some(NotApplied), Some(Service),
+        "The proxy has not finished starting, or has lost what it needs to serve.",
+        "Try again on another proxy.";
+    PrimaryUnavailable: Some(NotApplied), Some(Service),
+        "The primary of this user's tail cannot be written to. Other users are not affected.",
+        "Try again after retry_after_ms; every proxy will say the same until the primary is back.";
+    StockUnavailable: Some(NotApplied), Some(Service),
+        "No shard that holds stock of the template can be reached. It is not sold out.",
+        "Try again after retry_after_ms.";
+    MetaUnavailable: Some(NotApplied), Some(Service),
+        "The meta schema, which holds templates and epochs, cannot be reached.",
+        "Try again after retry_after_ms.";
+    StoreRefused: Some(NotApplied), Some(Service),
+        "A store refused the work: read-only, full, of another schema, or not the server that it should be.",
+        "Try again later; the operator finds the store and its words in the proxy's log.";
+    Contended: Some(NotApplied), Some(Service),
+        "Others changed the same rows at once, more often than the proxy tries again.",
+        "Try again after retry_after_ms with the same request id.";
+
+    OutcomeUnknown: Some(Unknown), Some(Service),
+        "The connection to a primary was lost in the commit, and the deadline came before the answer was found.",
+        "Ask again with the same request id, at any time: the answer is definite.";
 }

@@ -3,9 +3,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 use prost::Message;
 
-/// The largest frame that either side reads unless configured otherwise: 64 KiB. Prevents one length prefix from
-/// taking all memory.
-pub const FRAME_LEN_MAX: usize = 64 * 1024;
+pub use crate::limits::FRAME_LEN_MAX;
 
 /// A length prefix is at most five bytes: 35 bits cover every length that any configuration allows.
 const PREFIX_LEN_MAX: usize = 5;

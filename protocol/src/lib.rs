@@ -3,21 +3,28 @@
 //! A pure codec: no I/O, no clock. Messages are generated from `proto/scrip/v1/*.proto`; what the generator cannot
 //! know (limits, dispositions, identifiers that cannot be mixed up) is written here.
 //!
-//! Invariants: a size read off the wire never allocates before it is checked; every code has a disposition.
+//! Invariants: a size read off the wire never allocates before it is checked; every code has a disposition; a number,
+//! once given to a field or a code, keeps its meaning for good; nothing here depends on another crate of scrip.
 //!
 //! | module    | what                                                             |
 //! |-----------|------------------------------------------------------------------|
 //! | [`v1`]    | the generated messages                                           |
 //! | [`frame`] | varint-length-delimited frames over a byte buffer                |
 //! | [`id`]    | identifiers: user, template, request, coupon                     |
-//! | [`code`]  | what a code means: disposition, cause, remedy                    |
+//! | [`code`]  | what a code means: disposition, fault, cause, remedy             |
+//! | [`limits`] | every limit, with the failure that it prevents                  |
+//! | [`check`] | are the fields of a message within the limits?                   |
+//! | [`page`]  | pages that fit into a frame                                      |
 //! | [`codec`] | the same frames for tokio-util (feature `tokio`)                 |
 
+pub mod check;
 pub mod code;
 #[cfg(feature = "tokio")]
 pub mod codec;
 pub mod frame;
 pub mod id;
+pub mod limits;
+pub mod page;
 
 /// The generated messages of package `scrip.v1`.
 pub mod v1 {
@@ -25,7 +32,8 @@ pub mod v1 {
     include!(concat!(env!("OUT_DIR"), "/scrip.v1.rs"));
 }
 
-pub use code::Disposition;
+pub use check::Violation;
+pub use code::{Disposition, Fault};
 pub use id::{CouponId, RequestId, TemplateId, UserId};
 
 /// The version of the protocol that this crate speaks.

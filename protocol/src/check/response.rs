@@ -1,0 +1,51 @@
+//! What a proxy answers.
+
+use super::{Violation, Violations};
+use crate::id::CouponId;
+use crate::limits::{DETAIL_LEN_MAX, RETRY_AFTER_MAX_MS, SUB_STOCKS_MAX};
+use crate::v1::response::Result;
+use crate::v1::{Code, Coupon, Response, Template};
+
+/// What is wrong with a response; empty: nothing. A client that finds something treats the outcome as unknown: the
+/// proxy is broken, or is not one.
+pub fn check_response(response: &Response) -> Vec<Violation> {
+    let mut found = Violations::default();
+    if response.code == Code::Unspecified as i32 {
+        found.add("code", response.code, "a response carries a code");
+    }
+    if response.detail.len() > DETAIL_LEN_MAX {
+        found.bytes("detail", response.detail.len(), 0..=DETAIL_LEN_MAX);
+    }
+    found.range("retry_after_ms", response.retry_after_ms, 0..=RETRY_AFTER_MAX_MS);
+    match &response.result {
+        Some(Result::Coupon(coupon)) => check_coupon(&mut found, coupon),
+        Some(Result::CouponPage(page)) => page.coupons.iter().for_each(|coupon| check_coupon(&mut found, coupon)),
+        Some(Result::Template(template)) => check_template(&mut found, template),
+        Some(Result::TemplatePage(page)) => page.templates.iter().for_each(|one| check_template(&mut found, one)),
+        Some(Result::StockChange(change)) => found.template_id("stock_change.template_id", change.template_id),
+        Some(Result::Welcome(_) | Result::Pong(_) | Result::GoAway(_)) | None => {}
+    }
+    found.0
+}
+
+fn check_coupon(found: &mut Violations, coupon: &Coupon) {
+    if CouponId::try_from_slice(&coupon.coupon_id).is_err() {
+        found.add("coupon.coupon_id", format!("{} bytes", coupon.coupon_id.len()), "a coupon id has 16 bytes");
+    }
+    found.template_id("coupon.template_id", coupon.template_id);
+    found.request_id("coupon.request_id", &coupon.request_id);
+    if coupon.seq == 0 {
+        found.add("coupon.seq", 0, "the first coupon of a user is 1");
+    }
+}
+
+fn check_template(found: &mut Violations, template: &Template) {
+    found.template_id("template.template_id", template.template_id);
+    if template.definition.is_none() {
+        found.add("template.definition", "missing", "a template has one");
+    }
+    if template.sub_stocks.len() > SUB_STOCKS_MAX {
+        let value = format!("{} suffixes", template.sub_stocks.len());
+        found.add("template.sub_stocks", value, format!("a template has at most {SUB_STOCKS_MAX}"));
+    }
+}

@@ -1,0 +1,72 @@
+//! Limits, each with the failure that it prevents.
+//!
+//! They bind both sides: an SDK refuses what a proxy would refuse, before it costs a round trip. A row here is the
+//! only place of a limit; the constants, [`ALL`] and the table in the crate's guide come from it.
+
+/// One limit, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// The name of the constant.
+    pub name: &'static str,
+    /// Its value.
+    pub value: u64,
+    /// What the value counts.
+    pub unit: &'static str,
+    /// The failure that it prevents.
+    pub prevents: &'static str,
+}
+
+macro_rules! limits {
+    ($($name:ident: $type:ty = $value:expr, $unit:literal, $prevents:literal;)*) => {
+        $(
+            #[doc = concat!("In ", $unit, ". Prevents: ", $prevents, ".")]
+            pub const $name: $type = $value;
+        )*
+
+        /// Every limit, in the order of the guide.
+        pub const ALL: &[Limit] = &[
+            $(Limit { name: stringify!($name), value: $name as u64, unit: $unit, prevents: $prevents },)*
+        ];
+    };
+}
+
+limits! {
+    FRAME_LEN_MAX: usize = 64 * 1024, "bytes",
+        "one length prefix taking all memory";
+    DEADLINE_DEFAULT_MS: u32 = 500, "milliseconds",
+        "a caller that names no deadline waiting for ever";
+    DEADLINE_MAX_MS: u32 = 60_000, "milliseconds",
+        "forgotten requests filling the queues of a proxy";
+    RETRY_AFTER_MAX_MS: u32 = 60_000, "milliseconds",
+        "one wrong hint silencing a client for days";
+    DETAIL_LEN_MAX: usize = 1024, "bytes",
+        "a refusal costing more than the request that it refuses";
+    VALUE_LEN_MAX: usize = 64, "characters",
+        "hostile input flooding logs by way of an error text that quotes it";
+    CALLER_LEN_MAX: usize = 64, "bytes",
+        "unbounded names in logs and metrics";
+    TOKEN_LEN_MAX: usize = 256, "bytes",
+        "an unauthenticated peer making the proxy compare long secrets";
+    FINGERPRINT_LEN_MAX: usize = 64, "bytes",
+        "an unauthenticated peer making the proxy keep what it sent";
+    CURSOR_LEN_MAX: usize = 128, "bytes",
+        "a forged cursor reaching the parser behind it at any size";
+    PAGE_SIZE_DEFAULT: u32 = 50, "rows",
+        "a listing without a page size reading everything";
+    PAGE_SIZE_MAX: u32 = 500, "rows",
+        "one listing holding a connection to a primary while others wait";
+    PAGE_LEN_MAX: usize = FRAME_LEN_MAX - 1024, "bytes",
+        "a page of long rows that no client reads, because its frame is above the limit";
+    TEMPLATE_NAME_LEN_MAX: usize = 100, "characters",
+        "a name that the column of the table cannot hold";
+    TOTAL_STOCK_MAX: u64 = 4_000_000_000, "units",
+        "an overflow of the 32-bit counts in the ledgers";
+    PER_USER_LIMIT_MAX: u32 = 1_000, "coupons",
+        "one user's coupons of a template no longer fitting a single range read";
+    SUB_STOCKS_MAX: usize = 1_024, "keys",
+        "a publication that writes ledger rows for minutes, and a template that fits no page";
+    TIME_MAX_MS: i64 = 253_402_300_799_999, "milliseconds since 1970-01-01 UTC (the end of the year 9999)",
+        "a time that a database or a calendar cannot hold, and microseconds sent as milliseconds";
+    VALIDITY_MAX_S: u64 = 100 * 365 * 86_400, "seconds (a hundred years)",
+        "an overflow where a validity is added to the time of the claim";
+}
