@@ -1,0 +1,2 @@
+//! `scrip-shard`: check and question a topology.
+fn main() {}

@@ -1,0 +1,168 @@
+//! A walker over a TOML document that knows where it is, and keeps every violation that it is told of.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::{Violation, Violations};
+
+/// A value with its place in the file.
+pub(super) type Value<'d> = Spanned<DeValue<'d>>;
+
+/// Everything found wrong so far.
+pub(super) struct Report<'t> {
+    text: &'t str,
+    violations: Vec<Violation>,
+}
+
+impl<'t> Report<'t> {
+    pub(super) fn new(text: &'t str) -> Report<'t> {
+        Report { text, violations: Vec::new() }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.violations.is_empty()
+    }
+
+    pub(super) fn into_violations(self) -> Violations {
+        Violations::new(self.violations)
+    }
+
+    /// Adds a violation. `place` is in bytes of the text.
+    pub(super) fn add(
+        &mut self,
+        field: impl Into<String>,
+        place: Option<Range<usize>>,
+        value: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
+        let line = place.map(|place| self.line_of(place.start));
+        self.violations.push(Violation { field: field.into(), line, value: value.into(), fix: fix.into() });
+    }
+
+    /// Adds an error of the TOML parser. Its own text would quote the line, which may hold a secret.
+    pub(super) fn syntax(&mut self, error: &toml::de::Error) {
+        self.add("TOML", error.span(), "(syntax error)", error.message().replace('\n', "; "));
+    }
+
+    fn line_of(&self, offset: usize) -> usize {
+        let before = &self.text.as_bytes()[..offset.min(self.text.len())];
+        1 + before.iter().filter(|byte| **byte == b'\n').count()
+    }
+}
+
+/// A table of the document, its unknown keys already reported.
+pub(super) struct Section<'d> {
+    table: &'d DeTable<'d>,
+    /// Empty for the document itself.
+    path: String,
+    place: Option<Range<usize>>,
+}
+
+/// A value of a section, with its full path.
+pub(super) struct Field<'d> {
+    pub(super) path: String,
+    pub(super) value: &'d Value<'d>,
+}
+
+impl<'d> Section<'d> {
+    pub(super) fn root(table: &'d DeTable<'d>, known: &[&str], report: &mut Report<'_>) -> Section<'d> {
+        let root = Section { table, path: String::new(), place: None };
+        root.refuse_unknown(known, report);
+        root
+    }
+
+    /// The section that a field is, or a violation if it is something else.
+    pub(super) fn of(field: &Field<'d>, known: &[&str], report: &mut Report<'_>) -> Option<Section<'d>> {
+        let DeValue::Table(table) = field.value.get_ref() else {
+            field.refuse(report, format!("write a section with {}", listed(known)));
+            return None;
+        };
+        let section = Section { table, path: field.path.clone(), place: Some(field.value.span()) };
+        section.refuse_unknown(known, report);
+        Some(section)
+    }
+
+    fn refuse_unknown(&self, known: &[&str], report: &mut Report<'_>) {
+        for key in self.table.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
+            let fix = match nearest(key.get_ref(), known) {
+                Some(near) => format!("no such key; did you mean `{near}`?"),
+                None => format!("no such key; known here are {}", listed(known)),
+            };
+            // The value is left out: a mistyped `password` would show it.
+            report.add(self.path_of(key.get_ref()), Some(key.span()), "(unknown key)", fix);
+        }
+    }
+
+    pub(super) fn path_of(&self, key: &str) -> String {
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<Field<'d>> {
+        self.table.get(key).map(|value| Field { path: self.path_of(key), value })
+    }
+
+    /// The field, or a violation that says what to add.
+    pub(super) fn require(&self, key: &str, fix: &str, report: &mut Report<'_>) -> Option<Field<'d>> {
+        let field = self.get(key);
+        if field.is_none() {
+            report.add(self.path_of(key), self.place.clone(), "(missing)", fix);
+        }
+        field
+    }
+}
+
+impl<'d> Field<'d> {
+    pub(super) fn place(&self) -> Option<Range<usize>> {
+        Some(self.value.span())
+    }
+
+    /// Refuses the value and shows it.
+    pub(super) fn refuse(&self, report: &mut Report<'_>, fix: impl Into<String>) {
+        report.add(&self.path, self.place(), shown(self.value.get_ref()), fix);
+    }
+
+    /// Refuses the value without showing it.
+    pub(super) fn refuse_hidden(&self, report: &mut Report<'_>, fix: impl Into<String>) {
+        report.add(&self.path, self.place(), "(hidden)", fix);
+    }
+
+    /// The elements of an array, or a violation.
+    pub(super) fn elements(&self, fix: &str, report: &mut Report<'_>) -> Option<Vec<Field<'d>>> {
+        let DeValue::Array(array) = self.value.get_ref() else {
+            self.refuse(report, fix);
+            return None;
+        };
+        let element = |(index, value)| Field { path: format!("{}[{index}]", self.path), value };
+        Some(array.iter().enumerate().map(element).collect())
+    }
+}
+
+/// A value as a message shows it: short, on one line.
+fn shown(value: &DeValue<'_>) -> String {
+    const CHARS_MAX: usize = 60;
+    match value {
+        DeValue::String(text) if text.chars().count() > CHARS_MAX => {
+            format!("{:?}...", text.chars().take(CHARS_MAX).collect::<String>())
+        }
+        DeValue::String(text) => format!("{text:?}"),
+        DeValue::Integer(number) => number.to_string(),
+        DeValue::Float(number) => number.to_string(),
+        DeValue::Boolean(truth) => truth.to_string(),
+        DeValue::Datetime(_) => "(a date)".to_owned(),
+        DeValue::Array(_) => "(an array)".to_owned(),
+        DeValue::Table(_) => "(a table)".to_owned(),
+    }
+}
+
+/// The known key that someone who wrote `key` most likely meant.
+fn nearest<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
+    let distance = |candidate: &&&str| strsim::damerau_levenshtein(key, candidate);
+    // A third of the letters wrong is a slip, more is another word.
+    known.iter().min_by_key(distance).filter(|best| distance(best) <= best.len().max(3) / 3).copied()
+}
+
+fn listed(known: &[&str]) -> String {
+    known.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
+}
