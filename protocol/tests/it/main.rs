@@ -2,5 +2,6 @@
 //!
 //! `UPDATE_GOLDEN=1 cargo test -p scrip-protocol` writes the tables of the guide instead of comparing them.
 
+mod golden;
 mod guide;
 mod numbers;

@@ -1,0 +1,118 @@
+//! What the vectors of requests mean.
+
+use scrip_protocol::v1::request::Operation;
+use scrip_protocol::v1::template_definition::Validity;
+use scrip_protocol::v1::{
+    Claim, CouponStatus, CreateTemplate, FixedValidity, GetClaim, GetTemplate, Hello, ListCoupons, ListTemplates, Ping,
+    RelativeValidity, Replenish, Request, SetTemplateStatus, TemplateAction, TemplateDefinition, TemplateStatus,
+};
+
+/// How many operations there are.
+pub(super) const OPERATIONS: usize = 10;
+
+/// The name of an operation in the names of the vectors.
+pub(super) fn operation(operation: &Operation) -> &'static str {
+    match operation {
+        Operation::Hello(_) => "hello",
+        Operation::Ping(_) => "ping",
+        Operation::Claim(_) => "claim",
+        Operation::GetClaim(_) => "get_claim",
+        Operation::ListCoupons(_) => "list_coupons",
+        Operation::CreateTemplate(_) => "create_template",
+        Operation::GetTemplate(_) => "get_template",
+        Operation::ListTemplates(_) => "list_templates",
+        Operation::SetTemplateStatus(_) => "set_template_status",
+        Operation::Replenish(_) => "replenish",
+    }
+}
+
+pub(super) fn definition(validity: Validity) -> TemplateDefinition {
+    TemplateDefinition {
+        name: "Ten off — 十元".into(),
+        total_stock: 4_000_000_000,
+        per_user_limit: 3,
+        claim_start_ms: 1_767_225_600_000,
+        claim_end_ms: 1_767_312_000_000,
+        validity: Some(validity),
+    }
+}
+
+pub(super) fn fixed() -> Validity {
+    Validity::Fixed(FixedValidity { from_ms: 1_767_225_600_000, until_ms: 1_769_904_000_000 })
+}
+
+pub(super) fn cases() -> Vec<(&'static str, Request)> {
+    let request_id = &b"0123456789abcdef"[..];
+    let claim =
+        |attempt| Claim { user_id: 9_000_000_000_000_001_234, template_id: 7, request_id: request_id.into(), attempt };
+    let of_user_zero = Claim { template_id: u32::MAX, request_id: vec![0; 16].into(), ..Claim::default() };
+    let mut cases = vec![
+        ("request_hello", 1, 2_000, Operation::Hello(hello())),
+        ("request_ping", 2, 0, Operation::Ping(Ping { nonce: u64::MAX })),
+        ("request_claim", 3, 500, Operation::Claim(claim(1))),
+        ("request_claim_resend", u64::MAX, 60_000, Operation::Claim(claim(2))),
+        ("request_claim_of_user_zero", 4, 0, Operation::Claim(of_user_zero)),
+        (
+            "request_get_claim",
+            5,
+            0,
+            Operation::GetClaim(GetClaim { user_id: 1234, template_id: 7, request_id: request_id.into() }),
+        ),
+    ];
+    cases.extend(listings());
+    cases.extend(of_operators());
+    let named = |(name, id, deadline_ms, operation)| (name, Request { id, deadline_ms, operation: Some(operation) });
+    cases.into_iter().map(named).collect()
+}
+
+fn hello() -> Hello {
+    Hello {
+        protocol_version: 1,
+        caller: "shop".into(),
+        token: "a secret of the shop".into(),
+        topology_fingerprint: vec![0, 1, 2, 3, 0xfc, 0xfd, 0xfe, 0xff].into(),
+    }
+}
+
+type Case = (&'static str, u64, u32, Operation);
+
+fn listings() -> Vec<Case> {
+    let first = ListCoupons { user_id: 1234, ..ListCoupons::default() };
+    let next = ListCoupons {
+        user_id: 1234,
+        status: CouponStatus::Unused.into(),
+        template_id: 7,
+        page_size: 500,
+        cursor: b"opaque\x00\xff"[..].into(),
+    };
+    let templates = ListTemplates { status: TemplateStatus::Published.into(), page_size: 100, after_template_id: 7 };
+    vec![
+        ("request_list_coupons", 6, 0, Operation::ListCoupons(first)),
+        ("request_list_coupons_next", 7, 0, Operation::ListCoupons(next)),
+        ("request_get_template", 10, 0, Operation::GetTemplate(GetTemplate { template_id: 7 })),
+        ("request_list_templates", 11, 0, Operation::ListTemplates(templates)),
+    ]
+}
+
+fn of_operators() -> Vec<Case> {
+    let request_id = &b"fedcba9876543210"[..];
+    let create = |validity| {
+        let definition = Some(definition(validity));
+        Operation::CreateTemplate(CreateTemplate { request_id: request_id.into(), definition })
+    };
+    let set = |action: TemplateAction| {
+        Operation::SetTemplateStatus(SetTemplateStatus { template_id: 7, action: action.into() })
+    };
+    let replenish = |units| Operation::Replenish(Replenish { template_id: 7, request_id: request_id.into(), units });
+    let relative = Validity::Relative(RelativeValidity { starts_after_s: 3_600, lasts_s: 604_800 });
+    vec![
+        ("request_create_template", 8, 0, create(fixed())),
+        ("request_create_template_relative", 9, 0, create(relative)),
+        ("request_set_template_status_publish", 12, 0, set(TemplateAction::Publish)),
+        ("request_set_template_status_pause", 13, 0, set(TemplateAction::Pause)),
+        ("request_set_template_status_resume", 14, 0, set(TemplateAction::Resume)),
+        ("request_set_template_status_close", 15, 0, set(TemplateAction::Close)),
+        ("request_replenish", 16, 0, replenish(1_000)),
+        ("request_replenish_withdraw", 17, 0, replenish(-4_000_000_000)),
+    ]
+}

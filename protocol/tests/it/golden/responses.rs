@@ -1,0 +1,126 @@
+//! What the vectors of responses mean.
+
+use scrip_protocol::v1::response::Result;
+use scrip_protocol::v1::{
+    Code, Coupon, CouponPage, CouponStatus, GoAway, Pong, Response, StockChange, Template, TemplatePage,
+    TemplateStatus, Welcome,
+};
+
+use super::requests::{definition, fixed};
+
+/// How many kinds of results there are.
+pub(super) const RESULTS: usize = 8;
+
+/// The name of a result in the names of the vectors.
+pub(super) fn result(result: &Result) -> &'static str {
+    match result {
+        Result::Welcome(_) => "welcome",
+        Result::Pong(_) => "pong",
+        Result::GoAway(_) => "go_away",
+        Result::Coupon(_) => "coupon",
+        Result::CouponPage(_) => "coupon_page",
+        Result::Template(_) => "template",
+        Result::TemplatePage(_) => "template_page",
+        Result::StockChange(_) => "stock_change",
+    }
+}
+
+pub(super) fn cases() -> Vec<(&'static str, Response)> {
+    let mut cases: Vec<_> = results().into_iter().map(|(name, id, result)| (name, ok(id, result))).collect();
+    cases.extend(refusals());
+    cases
+}
+
+fn ok(id: u64, result: Result) -> Response {
+    Response { id, code: Code::Ok.into(), result: Some(result), ..Response::default() }
+}
+
+fn results() -> Vec<(&'static str, u64, Result)> {
+    let welcome = Welcome {
+        protocol_version: 1,
+        proxy: "proxy-2".into(),
+        topology_fingerprint: vec![0, 1, 2, 3, 0xfc, 0xfd, 0xfe, 0xff].into(),
+        frame_len_max: 65_536,
+        in_flight_max: 1_024,
+    };
+    let second = Coupon { seq: 2, status: CouponStatus::Used.into(), ..coupon() };
+    let coupons = CouponPage { coupons: vec![coupon(), second], next_cursor: b"opaque\x00\xff"[..].into() };
+    let templates = TemplatePage { templates: vec![template()], next_after_template_id: 7 };
+    let added = StockChange {
+        template_id: 7,
+        units_requested: 1_000,
+        units_applied: 1_000,
+        total_stock: 3_000,
+        replayed: false,
+    };
+    let withdrawn = StockChange {
+        template_id: 7,
+        units_requested: -4_000_000_000,
+        units_applied: -2_500,
+        total_stock: 500,
+        replayed: true,
+    };
+    vec![
+        ("response_welcome", 1, Result::Welcome(welcome)),
+        ("response_pong", 2, Result::Pong(Pong { nonce: u64::MAX })),
+        ("response_go_away", 0, Result::GoAway(GoAway { drain_ms: 5_000 })),
+        ("response_coupon", 3, Result::Coupon(coupon())),
+        ("response_coupon_replayed", u64::MAX, Result::Coupon(Coupon { replayed: true, ..coupon() })),
+        ("response_coupon_page", 6, Result::CouponPage(coupons)),
+        ("response_coupon_page_empty", 7, Result::CouponPage(CouponPage::default())),
+        ("response_template", 10, Result::Template(template())),
+        ("response_template_page", 11, Result::TemplatePage(templates)),
+        ("response_stock_change", 16, Result::StockChange(added)),
+        ("response_stock_change_withdrawn", 17, Result::StockChange(withdrawn)),
+    ]
+}
+
+fn coupon() -> Coupon {
+    Coupon {
+        coupon_id: (0x80..=0x8f).collect::<Vec<u8>>().into(),
+        user_id: 9_000_000_000_000_001_234,
+        template_id: 7,
+        seq: 1,
+        request_id: b"0123456789abcdef"[..].into(),
+        status: CouponStatus::Unused.into(),
+        claimed_at_ms: 1_767_225_600_001,
+        valid_from_ms: 1_767_225_600_000,
+        valid_until_ms: 1_769_904_000_000,
+        replayed: false,
+    }
+}
+
+fn template() -> Template {
+    Template {
+        template_id: 7,
+        definition: Some(definition(fixed())),
+        status: TemplateStatus::Published.into(),
+        total_stock: 4_000_000_000,
+        sold_out: true,
+        created_at_ms: 1_767_139_200_000,
+        revision: 300,
+        sub_stocks: vec![0, 1, 3, 127, 128, 300],
+        stripes: 4,
+    }
+}
+
+fn refusals() -> Vec<(&'static str, Response)> {
+    let refusal = |id, code: Code, detail: &str, retry_after_ms| Response {
+        id,
+        code: code.into(),
+        detail: detail.into(),
+        retry_after_ms,
+        result: None,
+    };
+    let wrong = "request_id is 15 bytes: give the 16 bytes that were minted for this request";
+    let lost = "the connection to the primary was lost in the commit";
+    let large = "a frame of 4294967295 bytes; the limit is 65536";
+    vec![
+        ("response_sold_out", refusal(3, Code::SoldOut, "every unit of template 7 became a coupon", 0)),
+        ("response_invalid_request", refusal(9, Code::InvalidRequest, wrong, 0)),
+        ("response_overloaded", refusal(3, Code::Overloaded, "the queue of the stock lane is full", 250)),
+        ("response_outcome_unknown", refusal(3, Code::OutcomeUnknown, lost, 0)),
+        ("response_frame_too_large", refusal(0, Code::FrameTooLarge, large, 0)),
+        ("response_code_of_a_later_version", Response { id: 3, code: 59, ..Response::default() }),
+    ]
+}
