@@ -1,1 +1,16 @@
-//! placeholder
+//! The testbed of scrip, the demo, and the proof that the count holds.
+//!
+//! # Purpose
+//! Everything that scrip promises is shown on real database and Redis servers. This crate starts them, breaks them,
+//! and takes them away again.
+//!
+//! # Invariants
+//! - No server outlives the process that started it: not after a panic, not after `kill -9`.
+//! - Only processes started here are ever signalled.
+//! - No secret appears in a command line, a log line or a `Debug` output.
+//! - The proxy is run as a process; this crate does not link it.
+//!
+//! # Map
+//! - [`testbed`]: real servers as child processes, faults for each, proxies as processes, fault-injecting links.
+
+pub mod testbed;
