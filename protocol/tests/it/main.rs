@@ -2,6 +2,10 @@
 //!
 //! `UPDATE_GOLDEN=1 cargo test -p scrip-protocol` writes the tables of the guide instead of comparing them.
 
+mod fuzz;
 mod golden;
 mod guide;
 mod numbers;
+#[allow(unreachable_pub, reason = "the file is also the library of the fuzz crate")]
+#[path = "../../fuzz/targets.rs"]
+mod targets;

@@ -1,0 +1,4 @@
+//! What a proxy reads.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| scrip_protocol_fuzz::request(data));
