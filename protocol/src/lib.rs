@@ -6,16 +6,16 @@
 //! Invariants: a size read off the wire never allocates before it is checked; every code has a disposition; a number,
 //! once given to a field or a code, keeps its meaning for good; nothing here depends on another crate of scrip.
 //!
-//! | module    | what                                                             |
-//! |-----------|------------------------------------------------------------------|
-//! | [`v1`]    | the generated messages                                           |
-//! | [`frame`] | varint-length-delimited frames over a byte buffer                |
-//! | [`id`]    | identifiers: user, template, request, coupon                     |
-//! | [`code`]  | what a code means: disposition, fault, cause, remedy             |
-//! | [`limits`] | every limit, with the failure that it prevents                  |
-//! | [`check`] | are the fields of a message within the limits?                   |
-//! | [`page`]  | pages that fit into a frame                                      |
-//! | [`codec`] | the same frames for tokio-util (feature `tokio`)                 |
+//! | module     | what                                                 |
+//! |------------|------------------------------------------------------|
+//! | [`v1`]     | the generated messages                               |
+//! | [`frame`]  | varint-length-delimited frames over a byte buffer    |
+//! | [`codec`]  | the same frames for tokio-util (feature `tokio`)     |
+//! | [`id`]     | identifiers: user, template, request, coupon         |
+//! | [`code`]   | what a code means: disposition, fault, cause, remedy |
+//! | [`limits`] | every limit, with the failure that it prevents       |
+//! | [`check`]  | are the fields of a message within the limits?       |
+//! | [`page`]   | pages that fit into a frame                          |
 
 pub mod check;
 pub mod code;

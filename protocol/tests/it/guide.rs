@@ -1,4 +1,4 @@
-//! The tables in the crate's guide are those of the code.
+//! The tables in the crate's guide are those of the code, and its example is the file that runs.
 
 use std::env;
 use std::fs;
@@ -8,10 +8,11 @@ use scrip_protocol::limits::ALL;
 use scrip_protocol::v1::Code;
 
 #[test]
-fn tables() {
-    // One after the other: both write the same file.
+fn tables_and_example() {
+    // One after the other: each writes the same file.
     codes();
     limits();
+    example();
 }
 
 fn codes() {
@@ -36,6 +37,12 @@ fn limits() {
     check("limits", &table);
 }
 
+fn example() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/python/claim.py");
+    let text = fs::read_to_string(file).expect("the example");
+    check("claim.py", &format!("```python\n{text}```\n"));
+}
+
 /// Compares what stands between `<!-- name -->` and `<!-- /name -->` in the guide, or writes it.
 fn check(name: &str, expect: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
@@ -46,6 +53,6 @@ fn check(name: &str, expect: &str) {
         let after = &rest[found.len()..];
         fs::write(&path, format!("{before}<!-- {name} -->\n{expect}{after}")).expect("the guide is written");
     } else {
-        assert_eq!(found, expect, "the guide's table `{name}` is old: UPDATE_GOLDEN=1 cargo test -p scrip-protocol");
+        assert_eq!(found, expect, "`{name}` in the guide is old: UPDATE_GOLDEN=1 cargo test -p scrip-protocol");
     }
 }

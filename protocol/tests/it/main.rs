@@ -9,3 +9,4 @@ mod numbers;
 #[allow(unreachable_pub, reason = "the file is also the library of the fuzz crate")]
 #[path = "../../fuzz/targets.rs"]
 mod targets;
+mod versions;
