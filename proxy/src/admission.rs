@@ -1,0 +1,3 @@
+//! Admission: who calls, and how much they may.
+
+pub mod caller;
