@@ -3,6 +3,8 @@
 //! A code's row in the table below is its only place. The matches that it expands to are exhaustive: a code that is
 //! added to `code.proto` does not compile until it has a row.
 
+use std::fmt;
+
 use crate::v1::{Code, Response};
 
 use Disposition::{Applied, NotApplied, Unknown};
@@ -39,6 +41,26 @@ impl Disposition {
             10..=89 => NotApplied,
             _ => Unknown,
         }
+    }
+}
+
+impl fmt::Display for Disposition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Applied => "applied",
+            NotApplied => "not applied",
+            Unknown => "unknown",
+        })
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Caller => "caller",
+            Rules => "rules",
+            Service => "service",
+        })
     }
 }
 

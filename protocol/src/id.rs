@@ -116,3 +116,44 @@ macro_rules! sixteen_bytes {
 
 sixteen_bytes!(RequestId, "a request id");
 sixteen_bytes!(CouponId, "a coupon id");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expect: Result<[u8; 16], IdError>) {
+        assert_eq!(text.parse(), expect.clone().map(RequestId), "{text}");
+        if let Ok(bytes) = expect {
+            assert_eq!(RequestId(bytes).to_string(), text.to_lowercase());
+            assert_eq!(RequestId::try_from_slice(&RequestId(bytes).to_bytes()), Ok(RequestId(bytes)));
+        }
+    }
+
+    #[test]
+    fn texts() {
+        let wrong = || Err(IdError::Hex { what: "a request id" });
+        check("000102030405060708090a0b0c0d0eff", Ok([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 255]));
+        check("000102030405060708090A0B0C0D0EFF", Ok([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 255]));
+        check("", wrong());
+        check("000102030405060708090a0b0c0d0e", wrong());
+        check("000102030405060708090a0b0c0d0eff00", wrong());
+        check("000102030405060708090a0b0c0d0ef", wrong());
+        check("000102030405060708090a0b0c0d0e+f", wrong());
+    }
+
+    #[test]
+    fn lengths() {
+        for len in 0..40 {
+            let expect = if len == 16 { None } else { Some(IdError::Length { what: "a coupon id", len }) };
+            assert_eq!(CouponId::try_from_slice(&vec![7; len]).err(), expect);
+        }
+    }
+
+    #[test]
+    fn templates() {
+        let check = |id, expect: Result<u32, IdError>| assert_eq!(TemplateId::try_new(id).map(TemplateId::get), expect);
+        check(0, Err(IdError::TemplateZero));
+        check(1, Ok(1));
+        check(u32::MAX, Ok(u32::MAX));
+    }
+}

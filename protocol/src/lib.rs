@@ -10,7 +10,7 @@
 //! |------------|------------------------------------------------------|
 //! | [`v1`]     | the generated messages                               |
 //! | [`frame`]  | varint-length-delimited frames over a byte buffer    |
-//! | [`codec`]  | the same frames for tokio-util (feature `tokio`)     |
+//! | `codec`    | the same frames for tokio-util (feature `tokio`)     |
 //! | [`id`]     | identifiers: user, template, request, coupon         |
 //! | [`code`]   | what a code means: disposition, fault, cause, remedy |
 //! | [`limits`] | every limit, with the failure that it prevents       |

@@ -66,13 +66,11 @@ fn window(found: &mut Violations, definition: &TemplateDefinition) {
 fn fixed(found: &mut Violations, validity: &FixedValidity, claim_start_ms: i64) {
     let FixedValidity { from_ms, until_ms } = *validity;
     found.range("definition.fixed.from_ms", from_ms, 0..=TIME_MAX_MS);
-    found.range("definition.fixed.until_ms", until_ms, 1..=TIME_MAX_MS);
-    if from_ms >= until_ms {
-        found.add("definition.fixed.until_ms", until_ms, format!("give a time after from_ms ({from_ms})"));
-    }
-    if claim_start_ms >= until_ms {
-        let fix = format!("give a time after claim_start_ms ({claim_start_ms}): no coupon could be used");
+    if until_ms <= from_ms.max(claim_start_ms).max(0) {
+        let fix = format!("give a time after from_ms ({from_ms}) and after claim_start_ms ({claim_start_ms})");
         found.add("definition.fixed.until_ms", until_ms, fix);
+    } else {
+        found.range("definition.fixed.until_ms", until_ms, 1..=TIME_MAX_MS);
     }
 }
 

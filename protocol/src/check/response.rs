@@ -13,9 +13,7 @@ pub fn check_response(response: &Response) -> Vec<Violation> {
     if response.code == Code::Unspecified as i32 {
         found.add("code", response.code, "a response carries a code");
     }
-    if response.detail.len() > DETAIL_LEN_MAX {
-        found.bytes("detail", response.detail.len(), 0..=DETAIL_LEN_MAX);
-    }
+    found.bytes("detail", response.detail.len(), 0..=DETAIL_LEN_MAX);
     found.range("retry_after_ms", response.retry_after_ms, 0..=RETRY_AFTER_MAX_MS);
     match &response.result {
         Some(Result::Coupon(coupon)) => check_coupon(&mut found, coupon),

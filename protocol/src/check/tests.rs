@@ -2,8 +2,8 @@ use crate::limits::{TEMPLATE_NAME_LEN_MAX, TIME_MAX_MS, TOTAL_STOCK_MAX, VALIDIT
 use crate::v1::request::Operation;
 use crate::v1::template_definition::Validity;
 use crate::v1::{
-    Claim, CreateTemplate, FixedValidity, Hello, ListCoupons, Ping, RelativeValidity, Replenish, Request,
-    SetTemplateStatus, TemplateDefinition,
+    Claim, Coupon, CreateTemplate, FixedValidity, Hello, ListCoupons, Ping, RelativeValidity, Replenish, Request,
+    Response, SetTemplateStatus, StockChange, Template, TemplateDefinition, response,
 };
 
 use super::*;
@@ -55,6 +55,8 @@ fn validities() {
     let relative = |starts_after_s, lasts_s| Some(Validity::Relative(RelativeValidity { starts_after_s, lasts_s }));
     check(|d| d.validity = None, &["validity"]);
     check(|d| d.validity = fixed(0, 11), &[]);
+    check(|d| d.validity = fixed(0, 0), &["fixed.until_ms"]);
+    check(|d| d.validity = fixed(-3, -2), &["fixed.from_ms", "fixed.until_ms"]);
     check(|d| d.validity = fixed(30, 30), &["fixed.until_ms"]);
     check(|d| d.validity = fixed(30, 29), &["fixed.until_ms"]);
     check(|d| d.validity = fixed(0, 10), &["fixed.until_ms"]);
@@ -110,6 +112,41 @@ fn requests() {
     check_one(Operation::Replenish(replenish(-1)), &[]);
     check_one(Operation::Replenish(replenish(0)), &["units"]);
     check_one(Operation::Replenish(replenish(i64::MIN)), &["units"]);
+}
+
+fn check_answer(change: impl FnOnce(&mut Response), fields: &[&str]) {
+    let mut response = Response { id: 1, code: 1, ..Response::default() };
+    change(&mut response);
+    let found: Vec<_> = check_response(&response).into_iter().map(|violation| violation.field).collect();
+    assert_eq!(found, fields, "{response:?}");
+}
+
+#[test]
+fn responses() {
+    let template = || Template { template_id: 1, definition: Some(sound()), ..Template::default() };
+    let crowded = || Template { definition: None, sub_stocks: vec![0; 1_025], ..template() };
+    check_answer(|_| {}, &[]);
+    check_answer(|r| r.code = 0, &["code"]);
+    check_answer(|r| r.code = 59, &[]);
+    check_answer(|r| r.detail = "d".repeat(1_024), &[]);
+    check_answer(|r| r.detail = "d".repeat(1_025), &["detail"]);
+    check_answer(|r| r.retry_after_ms = 60_001, &["retry_after_ms"]);
+    let fields = ["coupon.coupon_id", "coupon.template_id", "coupon.request_id", "coupon.seq"];
+    check_answer(|r| r.result = Some(response::Result::Coupon(Coupon::default())), &fields);
+    check_answer(|r| r.result = Some(response::Result::Template(template())), &[]);
+    let fields = ["template.definition", "template.sub_stocks"];
+    check_answer(|r| r.result = Some(response::Result::Template(crowded())), &fields);
+    let change = response::Result::StockChange(StockChange::default());
+    check_answer(|r| r.result = Some(change), &["stock_change.template_id"]);
+}
+
+#[test]
+fn page_sizes() {
+    let check = |requested, expect| assert_eq!(page_size(requested), expect);
+    check(0, 50);
+    check(1, 1);
+    check(500, 500);
+    check(u32::MAX, 500);
 }
 
 #[test]

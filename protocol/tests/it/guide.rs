@@ -19,8 +19,8 @@ fn codes() {
     let mut table =
         String::from("| number | code | disposition | fault | cause | remedy |\n|--:|---|---|---|---|---|\n");
     for code in Code::ALL {
-        let disposition = code.disposition().map_or("".into(), |disposition| format!("{disposition:?}"));
-        let fault = code.fault().map_or("".into(), |fault| format!("{fault:?}"));
+        let disposition = code.disposition().map_or("".into(), |disposition| disposition.to_string());
+        let fault = code.fault().map_or("".into(), |fault| fault.to_string());
         let (number, name) = (*code as i32, code.as_str_name());
         let row = format!("| {number} | `{name}` | {disposition} | {fault} | {} | {} |\n", code.cause(), code.remedy());
         table.push_str(&row);
