@@ -71,7 +71,8 @@ fn tcp(text: &str) -> Result<Address, AddressError> {
     let (host, port) = text.rsplit_once(':').ok_or(AddressError::Port)?;
     let host = match host.strip_prefix('[') {
         Some(rest) => ipv6(rest.strip_suffix(']').ok_or(AddressError::Ipv6)?)?,
-        None if host.contains(':') => return Err(AddressError::Ipv6),
+        // A scheme such as mysql:// has its colon before the slash, and is no IPv6 address.
+        None if host.contains(':') && !host.contains('/') => return Err(AddressError::Ipv6),
         None => host_name(host)?,
     };
     Ok(Address::Tcp { host, port: port_number(port)? })

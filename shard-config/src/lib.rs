@@ -50,3 +50,7 @@ pub use ring::{PlaceError, stock_key};
 pub use secret::{Secret, SecretRef};
 pub use topology::{Primary, RingSpec, Shard, StockSpec, Topology};
 pub use violation::{Violation, Violations};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;

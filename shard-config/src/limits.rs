@@ -14,12 +14,15 @@ pub const PRIMARIES_MAX: usize = 1000;
 pub const SHARDS_MAX: usize = 256;
 /// Replicas of one primary. Prevents a pasted list from opening connections without bound.
 pub const REPLICAS_MAX: usize = 16;
+/// Ranges of tails in one file: as many as there are tails. Prevents a check that takes minutes.
+pub const TAIL_RANGES_MAX: usize = 10_000;
 /// Ids of primaries and shards.
 pub const ID: RangeInclusive<i64> = 0..=u16::MAX as i64;
 /// Points that one shard has on the ring.
 pub const VIRTUAL_NODES: RangeInclusive<i64> = 1..=4096;
 /// Points on the whole ring. Building it costs time in the square of this number (a sorted array, filled one by one):
-/// with more than this a proxy would need seconds to load its topology.
+/// as many as this take a tenth of a second, thirty times as
+/// many take minutes.
 pub const RING_POINTS_MAX: usize = 32_768;
 /// A shard must own at least the fair share of the ring divided by this. Prevents a placement from walking very far
 /// to find a key for a starved shard, found when a template is published instead of when the topology is checked.

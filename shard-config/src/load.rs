@@ -11,7 +11,7 @@ use crate::{Topology, Violations};
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file could not be read.
-    #[error("cannot read the topology {path}: {source}")]
+    #[error("cannot read the topology {path}")]
     Read {
         /// The file.
         path: PathBuf,
@@ -31,7 +31,7 @@ pub enum LoadError {
         path: PathBuf,
     },
     /// The file was read, and is wrong.
-    #[error("the topology {path} has {} violation(s):\n{violations}", violations.len())]
+    #[error("the topology {path} is refused, {} to fix:\n{violations}", violations.len())]
     Invalid {
         /// The file.
         path: PathBuf,
@@ -47,11 +47,23 @@ impl Topology {
     /// When the file cannot be read, or with everything that is wrong with it.
     pub fn load(path: impl AsRef<Path>) -> Result<Topology, LoadError> {
         let path = path.as_ref();
-        let text = read_text(path)?;
         let base_dir = path.parent().unwrap_or(Path::new(""));
-        Topology::parse(&text, base_dir, &|name| std::env::var(name).ok())
-            .map_err(|violations| LoadError::Invalid { path: path.to_owned(), violations })
+        let env = |name: &str| std::env::var(name).ok();
+        Topology::parse(&read_text(path)?, base_dir, &env).map_err(|violations| invalid(path, violations))
     }
+
+    /// Loads a file as [`Topology::parse_without_secrets`] does.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or with everything that is wrong with it.
+    pub fn load_without_secrets(path: impl AsRef<Path>) -> Result<Topology, LoadError> {
+        let path = path.as_ref();
+        Topology::parse_without_secrets(&read_text(path)?).map_err(|violations| invalid(path, violations))
+    }
+}
+
+fn invalid(path: &Path, violations: Violations) -> LoadError {
+    LoadError::Invalid { path: path.to_owned(), violations }
 }
 
 fn read_text(path: &Path) -> Result<String, LoadError> {

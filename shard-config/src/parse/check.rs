@@ -4,21 +4,24 @@ use std::collections::HashMap;
 
 use super::document::Report;
 use super::read::{At, Draft, DraftPrimary, DraftShard};
-use crate::limits::{PRIMARIES_MAX, RING_POINTS_MAX, SHARDS_MAX};
+use crate::limits::{PRIMARIES_MAX, RING_POINTS_MAX, SHARDS_MAX, TAIL_RANGES_MAX};
 use crate::ring::Ring;
 use crate::tails::{TailMap, coverage, format_range};
 use crate::topology::{Parts, Routes};
 use crate::{Address, Primary, PrimaryId, RingSpec, Shard, ShardId, Topology};
 
 /// The topology, or `None` and at least one violation.
-pub(super) fn topology(draft: Draft, report: &mut Report<'_>) -> Option<Topology> {
+pub(super) fn topology(draft: Draft, report: &mut Report) -> Option<Topology> {
     count("primary", draft.primaries.len(), PRIMARIES_MAX, report);
     count("shard", draft.shards.len(), SHARDS_MAX, report);
     unique_ids(draft.primaries.iter().filter_map(|primary| primary.id.as_ref()), report);
     unique_ids(draft.shards.iter().filter_map(|shard| shard.id.as_ref()), report);
     unique_addresses(&draft, report);
-    meta(&draft, report);
-    tails(&draft.primaries, report);
+    // Without any primary, that alone is what to say.
+    if !draft.primaries.is_empty() {
+        meta(&draft, report);
+        tails(&draft.primaries, report);
+    }
     let ring = ring(&draft, report);
     if !report.is_empty() {
         return None;
@@ -26,13 +29,13 @@ pub(super) fn topology(draft: Draft, report: &mut Report<'_>) -> Option<Topology
     build(draft, ring?)
 }
 
-fn count(kind: &str, count: usize, count_max: usize, report: &mut Report<'_>) {
+fn count(kind: &str, count: usize, count_max: usize, report: &mut Report) {
     if count > count_max {
         report.add(kind, None, format!("{count} sections"), format!("at most {count_max} are supported; remove some"));
     }
 }
 
-fn unique_ids<'a>(ids: impl Iterator<Item = &'a At<u16>>, report: &mut Report<'_>) {
+fn unique_ids<'a>(ids: impl Iterator<Item = &'a At<u16>>, report: &mut Report) {
     let mut seen: HashMap<u16, &str> = HashMap::new();
     for id in ids {
         if let Some(first) = seen.get(&id.it) {
@@ -45,7 +48,7 @@ fn unique_ids<'a>(ids: impl Iterator<Item = &'a At<u16>>, report: &mut Report<'_
 }
 
 /// One server has one role: two ids behind one address would count the same units twice.
-fn unique_addresses(draft: &Draft, report: &mut Report<'_>) {
+fn unique_addresses(draft: &Draft, report: &mut Report) {
     let of_primaries = draft.primaries.iter().flat_map(|primary| primary.address.iter().chain(&primary.replicas));
     let of_shards = draft.shards.iter().filter_map(|shard| shard.address.as_ref());
     let mut seen: HashMap<&Address, &str> = HashMap::new();
@@ -59,7 +62,7 @@ fn unique_addresses(draft: &Draft, report: &mut Report<'_>) {
     }
 }
 
-fn meta(draft: &Draft, report: &mut Report<'_>) {
+fn meta(draft: &Draft, report: &mut Report) {
     let Some(meta) = &draft.meta else { return };
     // A primary whose own id did not parse may be the one that is meant.
     let known = draft.primaries.iter().all(|primary| primary.id.is_some());
@@ -69,10 +72,15 @@ fn meta(draft: &Draft, report: &mut Report<'_>) {
     }
 }
 
-fn tails(primaries: &[DraftPrimary], report: &mut Report<'_>) {
+fn tails(primaries: &[DraftPrimary], report: &mut Report) {
     let fields: Vec<_> = primaries.iter().filter_map(|primary| primary.tails.as_ref()).collect();
     let ranges = fields.iter().flat_map(|field| field.it.iter().map(move |range| (*field, range)));
     let (owners, ranges): (Vec<_>, Vec<_>) = ranges.map(|(field, range)| (field, range.clone())).unzip();
+    if ranges.len() > TAIL_RANGES_MAX {
+        let fix = format!("at most {TAIL_RANGES_MAX} are supported; join those that touch");
+        report.add("primary", None, format!("{} ranges of tails", ranges.len()), fix);
+        return;
+    }
     let found = coverage(&ranges);
     for (first, second, range) in found.overlaps {
         let fix = format!("{} holds these tails already; leave them in one place", owners[first].path);
@@ -90,7 +98,7 @@ fn tails(primaries: &[DraftPrimary], report: &mut Report<'_>) {
     }
 }
 
-fn ring(draft: &Draft, report: &mut Report<'_>) -> Option<Ring> {
+fn ring(draft: &Draft, report: &mut Report) -> Option<Ring> {
     let virtual_nodes = draft.virtual_nodes.as_ref()?;
     let mut ids: Vec<_> = draft.shards.iter().filter_map(|shard| shard.id.as_ref()).map(|id| ShardId(id.it)).collect();
     ids.sort_unstable();
@@ -105,7 +113,7 @@ fn ring(draft: &Draft, report: &mut Report<'_>) -> Option<Ring> {
     let points = ids.len() * usize::from(virtual_nodes.it);
     if points > RING_POINTS_MAX {
         let most = RING_POINTS_MAX / ids.len();
-        refuse(format!("{} shards with so many points take seconds to build; write at most {most}", ids.len()));
+        refuse(format!("with {} shards the ring takes too long to build; write at most {most}", ids.len()));
         return None;
     }
     let ring = Ring::new(ids, virtual_nodes.it);

@@ -11,14 +11,16 @@ use crate::{Violation, Violations};
 pub(super) type Value<'d> = Spanned<DeValue<'d>>;
 
 /// Everything found wrong so far.
-pub(super) struct Report<'t> {
-    text: &'t str,
+pub(super) struct Report {
+    /// Where each newline is, ascending.
+    newlines: Vec<usize>,
     violations: Vec<Violation>,
 }
 
-impl<'t> Report<'t> {
-    pub(super) fn new(text: &'t str) -> Report<'t> {
-        Report { text, violations: Vec::new() }
+impl Report {
+    pub(super) fn new(text: &str) -> Report {
+        let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(offset, _)| offset);
+        Report { newlines: newlines.collect(), violations: Vec::new() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -47,8 +49,7 @@ impl<'t> Report<'t> {
     }
 
     fn line_of(&self, offset: usize) -> usize {
-        let before = &self.text.as_bytes()[..offset.min(self.text.len())];
-        1 + before.iter().filter(|byte| **byte == b'\n').count()
+        1 + self.newlines.partition_point(|newline| *newline < offset)
     }
 }
 
@@ -58,6 +59,8 @@ pub(super) struct Section<'d> {
     /// Empty for the document itself.
     path: String,
     place: Option<Range<usize>>,
+    /// Known keys that unknown ones were most likely meant to be.
+    mistyped: Vec<&'static str>,
 }
 
 /// A value of a section, with its full path.
@@ -67,32 +70,45 @@ pub(super) struct Field<'d> {
 }
 
 impl<'d> Section<'d> {
-    pub(super) fn root(table: &'d DeTable<'d>, known: &[&str], report: &mut Report<'_>) -> Section<'d> {
-        let root = Section { table, path: String::new(), place: None };
-        root.refuse_unknown(known, report);
-        root
+    pub(super) fn root(table: &'d DeTable<'d>, known: &[&'static str], report: &mut Report) -> Section<'d> {
+        Section::open(table, String::new(), None, known, report)
     }
 
     /// The section that a field is, or a violation if it is something else.
-    pub(super) fn of(field: &Field<'d>, known: &[&str], report: &mut Report<'_>) -> Option<Section<'d>> {
-        let DeValue::Table(table) = field.value.get_ref() else {
-            field.refuse(report, format!("write a section with {}", listed(known)));
-            return None;
-        };
-        let section = Section { table, path: field.path.clone(), place: Some(field.value.span()) };
-        section.refuse_unknown(known, report);
-        Some(section)
+    pub(super) fn of(field: &Field<'d>, known: &[&'static str], report: &mut Report) -> Option<Section<'d>> {
+        match field.value.get_ref() {
+            DeValue::Table(table) => Some(Section::open(table, field.path.clone(), field.place(), known, report)),
+            _ => {
+                field.refuse(report, format!("write a section with {}", listed(known)));
+                None
+            }
+        }
     }
 
-    fn refuse_unknown(&self, known: &[&str], report: &mut Report<'_>) {
-        for key in self.table.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
-            let fix = match nearest(key.get_ref(), known) {
+    fn open(
+        table: &'d DeTable<'d>,
+        path: String,
+        place: Option<Range<usize>>,
+        known: &[&'static str],
+        report: &mut Report,
+    ) -> Section<'d> {
+        let mut section = Section { table, path, place, mistyped: Vec::new() };
+        for key in table.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
+            let near = nearest(key.get_ref(), known);
+            let fix = match near {
                 Some(near) => format!("no such key; did you mean `{near}`?"),
                 None => format!("no such key; known here are {}", listed(known)),
             };
             // The value is left out: a mistyped `password` would show it.
-            report.add(self.path_of(key.get_ref()), Some(key.span()), "(unknown key)", fix);
+            report.add(section.path_of(key.get_ref()), Some(key.span()), "(unknown key)", fix);
+            section.mistyped.extend(near);
         }
+        section
+    }
+
+    /// Whether the key is there, or one that was most likely meant to be it.
+    pub(super) fn means_to_give(&self, key: &str) -> bool {
+        self.table.contains_key(key) || self.mistyped.contains(&key)
     }
 
     pub(super) fn path_of(&self, key: &str) -> String {
@@ -103,10 +119,10 @@ impl<'d> Section<'d> {
         self.table.get(key).map(|value| Field { path: self.path_of(key), value })
     }
 
-    /// The field, or a violation that says what to add.
-    pub(super) fn require(&self, key: &str, fix: &str, report: &mut Report<'_>) -> Option<Field<'d>> {
+    /// The field, or a violation that says what to add. A mistyped key has its violation already.
+    pub(super) fn require(&self, key: &str, fix: &str, report: &mut Report) -> Option<Field<'d>> {
         let field = self.get(key);
-        if field.is_none() {
+        if !self.means_to_give(key) {
             report.add(self.path_of(key), self.place.clone(), "(missing)", fix);
         }
         field
@@ -119,17 +135,17 @@ impl<'d> Field<'d> {
     }
 
     /// Refuses the value and shows it.
-    pub(super) fn refuse(&self, report: &mut Report<'_>, fix: impl Into<String>) {
+    pub(super) fn refuse(&self, report: &mut Report, fix: impl Into<String>) {
         report.add(&self.path, self.place(), shown(self.value.get_ref()), fix);
     }
 
     /// Refuses the value without showing it.
-    pub(super) fn refuse_hidden(&self, report: &mut Report<'_>, fix: impl Into<String>) {
+    pub(super) fn refuse_hidden(&self, report: &mut Report, fix: impl Into<String>) {
         report.add(&self.path, self.place(), "(hidden)", fix);
     }
 
     /// The elements of an array, or a violation.
-    pub(super) fn elements(&self, fix: &str, report: &mut Report<'_>) -> Option<Vec<Field<'d>>> {
+    pub(super) fn elements(&self, fix: &str, report: &mut Report) -> Option<Vec<Field<'d>>> {
         let DeValue::Array(array) = self.value.get_ref() else {
             self.refuse(report, fix);
             return None;
@@ -157,7 +173,7 @@ fn shown(value: &DeValue<'_>) -> String {
 }
 
 /// The known key that someone who wrote `key` most likely meant.
-fn nearest<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
+fn nearest(key: &str, known: &[&'static str]) -> Option<&'static str> {
     let distance = |candidate: &&&str| strsim::damerau_levenshtein(key, candidate);
     // A third of the letters wrong is a slip, more is another word.
     known.iter().min_by_key(distance).filter(|best| distance(best) <= best.len().max(3) / 3).copied()

@@ -11,7 +11,7 @@ use crate::secret::SecretError;
 use crate::tails::{TailRange, parse_range};
 use crate::{Address, AddressError, Secret, SecretRef};
 
-pub(super) fn integer(field: &Field<'_>, range: RangeInclusive<i64>, report: &mut Report<'_>) -> Option<i64> {
+pub(super) fn integer(field: &Field<'_>, range: RangeInclusive<i64>, report: &mut Report) -> Option<i64> {
     let parsed = match field.value.get_ref() {
         DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok(),
         _ => None,
@@ -24,15 +24,15 @@ pub(super) fn integer(field: &Field<'_>, range: RangeInclusive<i64>, report: &mu
 }
 
 /// A number whose range lies within 16 bits.
-pub(super) fn small(field: &Field<'_>, range: RangeInclusive<i64>, report: &mut Report<'_>) -> Option<u16> {
+pub(super) fn small(field: &Field<'_>, range: RangeInclusive<i64>, report: &mut Report) -> Option<u16> {
     integer(field, range, report).and_then(|number| u16::try_from(number).ok())
 }
 
-pub(super) fn id(field: &Field<'_>, report: &mut Report<'_>) -> Option<u16> {
+pub(super) fn id(field: &Field<'_>, report: &mut Report) -> Option<u16> {
     small(field, ID, report)
 }
 
-fn text<'d>(field: &Field<'d>, fix: &str, report: &mut Report<'_>) -> Option<&'d str> {
+fn text<'d>(field: &Field<'d>, fix: &str, report: &mut Report) -> Option<&'d str> {
     match field.value.get_ref() {
         DeValue::String(text) => Some(text),
         _ => {
@@ -42,7 +42,7 @@ fn text<'d>(field: &Field<'d>, fix: &str, report: &mut Report<'_>) -> Option<&'d
     }
 }
 
-pub(super) fn address(field: &Field<'_>, report: &mut Report<'_>) -> Option<Address> {
+pub(super) fn address(field: &Field<'_>, report: &mut Report) -> Option<Address> {
     let text = text(field, "write \"host:port\" or \"unix:/path\"", report)?;
     match text.parse() {
         Ok(address) => Some(address),
@@ -58,7 +58,7 @@ pub(super) fn address(field: &Field<'_>, report: &mut Report<'_>) -> Option<Addr
 }
 
 /// A database name. It goes into statements where no parameter can stand, so only plain names are taken.
-pub(super) fn database(field: &Field<'_>, report: &mut Report<'_>) -> Option<String> {
+pub(super) fn database(field: &Field<'_>, report: &mut Report) -> Option<String> {
     let fix = format!("write a name of at most {DATABASE_LEN_MAX} letters, digits and underscores");
     let name = text(field, &fix, report)?;
     let legal = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
@@ -69,7 +69,7 @@ pub(super) fn database(field: &Field<'_>, report: &mut Report<'_>) -> Option<Str
     Some(name.to_owned())
 }
 
-pub(super) fn user(field: &Field<'_>, report: &mut Report<'_>) -> Option<String> {
+pub(super) fn user(field: &Field<'_>, report: &mut Report) -> Option<String> {
     let fix = format!("write a user name of 1 to {USER_LEN_MAX} characters");
     let name = text(field, &fix, report)?;
     if name.is_empty() || name.chars().count() > USER_LEN_MAX || name.chars().any(char::is_control) {
@@ -80,7 +80,7 @@ pub(super) fn user(field: &Field<'_>, report: &mut Report<'_>) -> Option<String>
 }
 
 /// The ranges that did parse, and whether all did.
-pub(super) fn tails(field: &Field<'_>, report: &mut Report<'_>) -> (Vec<TailRange>, bool) {
+pub(super) fn tails(field: &Field<'_>, report: &mut Report) -> (Vec<TailRange>, bool) {
     const FIX: &str = "write a list of ranges, such as [\"0000-0333\"], or [] for none";
     let Some(elements) = field.elements(FIX, report) else { return (Vec::new(), false) };
     let count = elements.len();
@@ -89,13 +89,13 @@ pub(super) fn tails(field: &Field<'_>, report: &mut Report<'_>) -> (Vec<TailRang
     (ranges, complete)
 }
 
-fn tail_range(field: &Field<'_>, report: &mut Report<'_>) -> Option<TailRange> {
+fn tail_range(field: &Field<'_>, report: &mut Report) -> Option<TailRange> {
     let text = text(field, "write a range as text, such as \"0000-0333\"", report)?;
     parse_range(text).map_err(|fix| field.refuse(report, fix)).ok()
 }
 
-/// A secret, read from where the file says it is.
-pub(super) fn secret(field: &Field<'_>, outside: &Outside<'_>, report: &mut Report<'_>) -> Option<Secret> {
+/// A secret, read from where the file says it is; or nothing when there is no outside to read it from.
+pub(super) fn secret(field: &Field<'_>, outside: Option<&Outside<'_>>, report: &mut Report) -> Option<Secret> {
     let reference = secret_ref(field, report)?;
     let refused = |error: SecretError| {
         let value = match &reference {
@@ -104,10 +104,11 @@ pub(super) fn secret(field: &Field<'_>, outside: &Outside<'_>, report: &mut Repo
         };
         report.add(&field.path, field.place(), value, error.to_string());
     };
+    let outside = outside?;
     reference.resolve(outside.base_dir, outside.env).map_err(refused).ok()
 }
 
-fn secret_ref(field: &Field<'_>, report: &mut Report<'_>) -> Option<SecretRef> {
+fn secret_ref(field: &Field<'_>, report: &mut Report) -> Option<SecretRef> {
     const FIX: &str =
         "write { env = \"NAME\" } or { file = \"path\" }; the topology holds no secrets, only where they are";
     if !matches!(field.value.get_ref(), DeValue::Table(_)) {
@@ -116,8 +117,9 @@ fn secret_ref(field: &Field<'_>, report: &mut Report<'_>) -> Option<SecretRef> {
     }
     let section = Section::of(field, &["env", "file"], report)?;
     match (section.get("env"), section.get("file")) {
-        (Some(env), None) => secret_place(&env, report).map(|name| SecretRef::Env(name.to_owned())),
-        (None, Some(file)) => secret_place(&file, report).map(|path| SecretRef::File(path.into())),
+        // Asking the environment for a name with one of these panics; no file has the other in its path.
+        (Some(env), None) => secret_place(&env, &['\0', '='], report).map(|name| SecretRef::Env(name.to_owned())),
+        (None, Some(file)) => secret_place(&file, &['\0'], report).map(|path| SecretRef::File(path.into())),
         _ => {
             field.refuse_hidden(report, FIX);
             None
@@ -125,12 +127,11 @@ fn secret_ref(field: &Field<'_>, report: &mut Report<'_>) -> Option<SecretRef> {
     }
 }
 
-fn secret_place<'d>(field: &Field<'d>, report: &mut Report<'_>) -> Option<&'d str> {
-    const FIX: &str = "write a name that is not empty, as text";
-    let place = text(field, FIX, report)?;
-    // Neither the environment nor a path can hold these, and asking for them panics or fails obscurely.
-    if place.is_empty() || place.contains(['\0', '=']) {
-        field.refuse(report, FIX);
+fn secret_place<'d>(field: &Field<'d>, illegal: &[char], report: &mut Report) -> Option<&'d str> {
+    let fix = format!("write a name as text, not empty and without any of {illegal:?}");
+    let place = text(field, &fix, report)?;
+    if place.is_empty() || place.contains(illegal) {
+        field.refuse(report, fix);
         return None;
     }
     Some(place)

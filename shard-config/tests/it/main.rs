@@ -1,6 +1,13 @@
 //! The tests of `scrip-shard-config`, one binary.
 
+mod address;
+mod command;
+mod example;
+mod golden;
+mod moves;
 mod place;
+mod secret;
+mod violations;
 
 use std::path::Path;
 
