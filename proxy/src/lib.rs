@@ -1,12 +1,56 @@
 //! The proxy of scrip: takes claims, counts exactly.
+//!
+//! ```text
+//! connection -> admission -> template -> stock lane (one a shard) -> record lane (one or more a primary) -> connection
+//! ```
+//!
+//! Invariants:
+//! - the proxy holds no state that anybody would miss: it can be killed at any time;
+//! - no SQL outside `store/mysql` and `audit`, no Redis command outside `store/redis`;
+//! - a release and an install are sent at most once; a unit whose record has an unknown outcome is never given back;
+//! - every error becomes a code of the wire in [`refusal`] (or where a claim is refused), and says whether the request
+//!   was applied.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`server`], [`connection`], [`admission`], [`outbox`] | the listener, frames in, answers out, what is refused at the door |
+//! | [`flow`] | where a claim goes next: the pipeline on one screen |
+//! | [`claim`], [`queue`], [`gate`], [`watch`] | the value that flows, what it waits in, whether a backend is used, deadlines |
+//! | [`template`], [`refresh`], [`verifier`] | the snapshot of templates, kept fresh, and asked for again before a refusal |
+//! | [`stock_lane`], [`record_lane`] | the two stages that talk to stores |
+//! | [`settle`], [`keeper`] | re-deriving stock from the ledgers, and when |
+//! | [`operation`] | everything that is not a claim |
+//! | [`store`] | traits, and the stores on Redis and MySQL |
+//! | [`pipeline`], [`mod@run`] | starting it all |
+//! | [`config`], [`cli`], [`admin`], [`telemetry`], [`meter`] | for operators |
 
 pub mod admin;
 pub mod admission;
+pub mod claim;
 pub mod cli;
+pub mod clock;
 pub mod config;
+pub mod connection;
 pub mod coupon_id;
+pub mod flow;
+pub mod gate;
+pub mod keeper;
+pub mod meter;
+pub mod operation;
+pub mod outbox;
+pub mod pipeline;
+pub mod queue;
+pub mod record_lane;
+pub mod refresh;
+pub mod refusal;
 pub mod run;
+pub mod server;
+pub mod settle;
+pub mod stock_lane;
 pub mod store;
 pub mod telemetry;
+pub mod template;
+pub mod verifier;
+pub mod watch;
 
 pub use run::{RunError, run};

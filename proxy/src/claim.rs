@@ -1,0 +1,161 @@
+//! The owned value that flows through the pipeline: one claim on its way.
+
+use std::sync::Arc;
+
+use scrip_protocol::code::Disposition;
+use scrip_protocol::v1::response::Result as Answer;
+use scrip_protocol::v1::{Code, Coupon};
+use scrip_protocol::{RequestId, UserId};
+use tokio::time::Instant;
+
+use crate::outbox::Ticket;
+use crate::store::StockKey;
+use crate::template::Template;
+
+/// What the caller says about earlier sends of the same request id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempt {
+    /// It was never sent before, by anyone: nothing to look up before a refusal.
+    First,
+    /// The caller does not know: looked up before it is refused.
+    Unsure,
+    /// It was sent before: looked up before it takes stock.
+    Resend,
+}
+
+/// What the record lane has to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Insert the coupon; a unit is held.
+    Record,
+    /// Read the user's coupons of the template first, then go on as [`Absent`] says if the request has none.
+    LookUp {
+        /// How to go on.
+        absent: Absent,
+        /// Wait for transactions under way.
+        lock: bool,
+    },
+}
+
+/// How a claim goes on when the look-up finds no coupon of its request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absent {
+    /// To the stock lane.
+    Deduct,
+    /// Insert it; a unit is held.
+    Record,
+    /// Refuse it.
+    Refuse(Code),
+}
+
+/// One unit of stock in the hands of a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unit {
+    /// Which of the template's slots it came from.
+    pub slot: usize,
+    /// The sub-stock.
+    pub key: StockKey,
+    /// The epoch of the grant.
+    pub epoch: u64,
+    /// A record of it was sent and its outcome was unknown: it is never given back.
+    pub burned: bool,
+}
+
+/// One claim on its way.
+#[derive(Debug)]
+pub struct ClaimTask {
+    ticket: Option<Ticket>,
+    /// The user.
+    pub user: UserId,
+    /// The caller's id.
+    pub request: RequestId,
+    /// The template, as of admission.
+    pub template: Arc<Template>,
+    /// What the caller says about earlier sends.
+    pub attempt: Attempt,
+    /// When the caller stops waiting.
+    pub deadline: Instant,
+    /// Index of the record lane that serves the user.
+    pub lane: usize,
+    /// Which of the template's slots it queues at.
+    pub slot: usize,
+    /// What the record lane does next.
+    pub step: Step,
+    /// The unit that it holds.
+    pub unit: Option<Unit>,
+    /// The next number of the user's coupons that it has seen.
+    pub seq: u16,
+    /// The user's coupons were read since it arrived, and the request had none.
+    pub looked_up: bool,
+}
+
+impl ClaimTask {
+    /// A claim that has just been admitted.
+    pub fn new(
+        ticket: Ticket,
+        user: UserId,
+        request: RequestId,
+        template: Arc<Template>,
+        attempt: Attempt,
+        deadline: Instant,
+        lane: usize,
+    ) -> Self {
+        Self {
+            ticket: Some(ticket),
+            user,
+            request,
+            template,
+            attempt,
+            deadline,
+            lane,
+            slot: 0,
+            step: Step::Record,
+            unit: None,
+            seq: 1,
+            looked_up: false,
+        }
+    }
+
+    /// Answers with the coupon.
+    pub fn grant(&mut self, coupon: Coupon) {
+        if let Some(ticket) = self.ticket.take() {
+            ticket.answer(Answer::Coupon(coupon));
+        }
+    }
+
+    /// Answers with a code other than OK. A resend that was not looked up may have been applied by an earlier send:
+    /// for it every *not applied* becomes *unknown*.
+    pub fn refuse(&mut self, code: Code, detail: &str) {
+        if let Some(ticket) = self.ticket.take() {
+            refuse(ticket, self.attempt == Attempt::Resend && !self.looked_up, code, detail);
+        }
+    }
+
+    /// Its caller has had an answer.
+    pub fn is_answered(&self) -> bool {
+        self.ticket.is_none()
+    }
+
+    /// Its deadline has passed.
+    pub fn is_late(&self, now: Instant) -> bool {
+        now >= self.deadline
+    }
+}
+
+/// `hidden`: an earlier send may have been applied, and nobody looked.
+pub(crate) fn refuse(ticket: Ticket, hidden: bool, code: Code, detail: &str) {
+    if hidden && code.disposition() == Some(Disposition::NotApplied) {
+        let detail = format!("this send was not applied ({detail}), but an earlier one may have been");
+        ticket.refuse(Code::OutcomeUnknown, detail, RETRY_AFTER_MS);
+    } else {
+        ticket.refuse(code, detail.to_owned(), retry_after_ms(code));
+    }
+}
+
+/// A hint for callers whose trouble is likely to pass.
+const RETRY_AFTER_MS: u32 = 50;
+
+fn retry_after_ms(code: Code) -> u32 {
+    let soon = [Code::Overloaded, Code::PrimaryUnavailable, Code::StockUnavailable, Code::OutcomeUnknown];
+    if soon.contains(&code) { RETRY_AFTER_MS } else { 0 }
+}

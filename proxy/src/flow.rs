@@ -1,0 +1,385 @@
+//! The claim pipeline, on one screen: where a claim goes next.
+//!
+//! ```text
+//! connection -> admission -> template -> stock lane (one a shard) -> record lane (one or more a primary) -> connection
+//! ```
+//!
+//! A claim is one owned value ([`ClaimTask`]) in exactly one place: a queue, the group of a lane, or the parking place
+//! of its template. Its answer leaves from the last stage that it reached.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+use scrip_protocol::v1::{Code, Coupon, CouponStatus};
+use scrip_protocol::{RequestId, TemplateId, UserId};
+use scrip_shard_config::{PrimaryId, Tail, Topology};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::claim::{Absent, Attempt, ClaimTask, Step, Unit, refuse};
+use crate::clock::Clock;
+use crate::coupon_id::CouponIds;
+use crate::gate::Gate;
+use crate::meter::Meter;
+use crate::outbox::Ticket;
+use crate::queue::Queue;
+use crate::store::{CouponRow, Release};
+use crate::template::{SlotState, Template, Templates};
+
+/// A claim, or a question about one, that was just read off a connection.
+#[derive(Debug)]
+pub struct Arrival {
+    /// Owes the answer.
+    pub ticket: Ticket,
+    /// The user.
+    pub user: UserId,
+    /// The template.
+    pub template: TemplateId,
+    /// The caller's id.
+    pub request: RequestId,
+    /// What is wanted.
+    pub purpose: Purpose,
+    /// When the caller stops waiting.
+    pub deadline: Instant,
+}
+
+impl Arrival {
+    /// Refuses it before it became a claim. A resend may have been applied by an earlier send: for it every *not
+    /// applied* becomes *unknown*.
+    pub fn refuse(self, code: Code, detail: &str) {
+        let resend = self.purpose == Purpose::Claim(Attempt::Resend);
+        refuse(self.ticket, resend, code, detail);
+    }
+}
+
+/// What an [`Arrival`] wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A coupon.
+    Claim(Attempt),
+    /// To know what became of a claim.
+    Ask,
+}
+
+/// The entrance of a stock lane.
+#[derive(Debug)]
+pub struct StockQueue {
+    /// Claims that want a unit.
+    pub claims: Queue<ClaimTask>,
+    /// Units to give back, each at most once.
+    pub releases: Mutex<Vec<Release>>,
+    /// May the shard be used?
+    pub gate: Gate,
+}
+
+/// The entrance of a record lane.
+#[derive(Debug)]
+pub struct RecordQueue {
+    /// The primary that it writes to.
+    pub primary: PrimaryId,
+    /// Which of the primary's lanes it is.
+    pub lane: u16,
+    /// Claims that hold a unit, or that are to be looked up.
+    pub claims: Queue<ClaimTask>,
+    /// May the primary be used? Shared by its lanes.
+    pub gate: Arc<Gate>,
+}
+
+/// Bounds of the pipeline; each is explained in the proxy's configuration.
+#[derive(Debug, Clone, Copy)]
+pub struct FlowLimits {
+    /// Claims waiting for one shard.
+    pub stock_queue_max: usize,
+    /// Claims waiting for one record lane.
+    pub record_queue_max: usize,
+    /// Claims waiting for settles, over all templates.
+    pub parked_max: usize,
+    /// Record lanes of each primary.
+    pub lanes_per_primary: u16,
+}
+
+/// The stages between admission and the stores, and what they share.
+#[derive(Debug)]
+pub struct Flow {
+    /// Routes.
+    pub topology: Arc<Topology>,
+    /// The snapshot of templates.
+    pub templates: Templates,
+    /// One a shard, in the topology's order.
+    pub stock: Vec<StockQueue>,
+    /// `lanes_per_primary` for each primary, in the topology's order.
+    pub record: Vec<RecordQueue>,
+    /// Wall-clock time.
+    pub clock: Clock,
+    /// Public ids of coupons.
+    pub coupon_ids: CouponIds,
+    /// What is counted.
+    pub meter: Arc<Meter>,
+    limits: FlowLimits,
+    primary_index: Vec<u16>,
+    parked: AtomicUsize,
+    dice: AtomicU64,
+    tend: mpsc::UnboundedSender<TemplateId>,
+    verify: mpsc::UnboundedSender<Arrival>,
+}
+
+/// What the flow's background tasks receive.
+#[derive(Debug)]
+pub struct Errands {
+    /// Templates whose sub-stocks need tending: see `keeper`.
+    pub tend: mpsc::UnboundedReceiver<TemplateId>,
+    /// Arrivals whose template must be read from meta before they are refused: see `verifier`.
+    pub verify: mpsc::UnboundedReceiver<Arrival>,
+}
+
+impl Flow {
+    /// An empty pipeline; its lanes and tasks are started by [`crate::pipeline`].
+    pub fn new(
+        topology: Arc<Topology>,
+        limits: FlowLimits,
+        clock: Clock,
+        coupon_ids: CouponIds,
+        seed: u64,
+    ) -> (Self, Errands) {
+        let (tend, tended) = mpsc::unbounded_channel();
+        let (verify, verified) = mpsc::unbounded_channel();
+        let flow = Self {
+            stock: topology.shards.iter().map(|_| StockQueue::new(limits.stock_queue_max)).collect(),
+            record: record_queues(&topology, limits),
+            primary_index: primary_index(&topology),
+            templates: Templates::new(Arc::clone(&topology)),
+            topology,
+            clock,
+            coupon_ids,
+            meter: Arc::default(),
+            limits,
+            parked: AtomicUsize::new(0),
+            dice: AtomicU64::new(seed),
+            tend,
+            verify,
+        };
+        (flow, Errands { tend: tended, verify: verified })
+    }
+
+    /// From admission: finds the template.
+    pub fn arrive(&self, arrival: Arrival, now_ms: u64) {
+        match self.templates.get(arrival.template) {
+            Some(template) if !needs_verifying(&template) || arrival.purpose == Purpose::Ask => {
+                self.enter(arrival, template, now_ms);
+            }
+            _ => self.send_to_verifier(arrival),
+        }
+    }
+
+    /// The template stage. The template was found, and a refusal that meta should confirm was confirmed.
+    pub fn enter(&self, arrival: Arrival, template: Arc<Template>, now_ms: u64) {
+        let Arrival { ticket, user, request, purpose, deadline, .. } = arrival;
+        let refusal = template.refusal(now_ms);
+        let attempt = match purpose {
+            Purpose::Claim(attempt) => attempt,
+            Purpose::Ask => Attempt::Unsure,
+        };
+        let lane = self.lane_of(user);
+        let mut task = ClaimTask::new(ticket, user, request, template, attempt, deadline, lane);
+        match (purpose, refusal) {
+            (Purpose::Ask, _) => self.look_up(task, Absent::Refuse(Code::ClaimNotFound), true),
+            (Purpose::Claim(Attempt::First), Some(code)) => task.refuse(code, reason(code)),
+            (Purpose::Claim(_), Some(code)) => self.look_up(task, Absent::Refuse(code), false),
+            (Purpose::Claim(Attempt::Resend), None) => self.look_up(task, Absent::Deduct, false),
+            (Purpose::Claim(_), None) => self.to_stock(task),
+        }
+    }
+
+    /// To a stock lane: an open sub-stock of the template, or the parking place.
+    pub fn to_stock(&self, mut task: ClaimTask) {
+        if !self.record[task.lane].gate.is_open() {
+            return task.refuse(Code::PrimaryUnavailable, "the primary of this user cannot be written to");
+        }
+        let Some(slot) = self.pick(&task) else { return self.park(task) };
+        let queue = &self.stock[task.template.slots[slot].shard];
+        task.unit = None;
+        task.slot = slot;
+        if let Err(mut task) = queue.claims.push(task) {
+            task.refuse(Code::Overloaded, "the queue to the stock is full");
+        }
+    }
+
+    /// To the record lane of the user, with a unit in hand.
+    pub fn to_record(&self, mut task: ClaimTask, unit: Unit) {
+        task.unit = Some(unit);
+        task.step = Step::Record;
+        self.push_record(task);
+    }
+
+    /// To the record lane of the user, to be looked up.
+    pub fn look_up(&self, mut task: ClaimTask, absent: Absent, lock: bool) {
+        task.step = Step::LookUp { absent, lock };
+        self.push_record(task);
+    }
+
+    fn push_record(&self, mut task: ClaimTask) {
+        let queue = &self.record[task.lane];
+        if !queue.gate.is_open() {
+            return self.turn_back(task, Code::PrimaryUnavailable, "the primary of this user cannot be reached");
+        }
+        task = match queue.claims.push(task) {
+            Ok(()) => return,
+            Err(task) => task,
+        };
+        self.turn_back(task, Code::Overloaded, "the queue to the primary of this user is full");
+    }
+
+    /// Refuses a claim, and gives its unit back.
+    pub fn turn_back(&self, mut task: ClaimTask, code: Code, detail: &str) {
+        self.release(&mut task);
+        task.refuse(code, detail);
+    }
+
+    /// Gives back the unit of a claim that is known not to be recorded; a burned one is not.
+    pub fn release(&self, task: &mut ClaimTask) {
+        let Some(unit) = task.unit.take().filter(|unit| !unit.burned) else { return };
+        let queue = &self.stock[task.template.slots[unit.slot].shard];
+        queue.releases.lock().push(Release { key: unit.key, epoch: unit.epoch, count: 1 });
+        queue.claims.nudge();
+    }
+
+    /// To wait until the template's sub-stocks are tended.
+    pub fn park(&self, mut task: ClaimTask) {
+        if self.parked.load(Ordering::Relaxed) >= self.limits.parked_max {
+            return task.refuse(Code::Overloaded, "too many claims wait for stock to be settled");
+        }
+        self.parked.fetch_add(1, Ordering::Relaxed);
+        let template = task.template.record.template;
+        let live = Arc::clone(&task.template.live);
+        live.parked.lock().push(task);
+        self.tend(template);
+    }
+
+    /// Takes parked claims for which `ready` holds.
+    pub fn unpark(&self, template: &Template, mut ready: impl FnMut(&ClaimTask) -> bool) -> Vec<ClaimTask> {
+        let mut parked = template.live.parked.lock();
+        let (out, kept) = std::mem::take(&mut *parked).into_iter().partition(|task| ready(task));
+        *parked = kept;
+        drop(parked);
+        self.parked.fetch_sub(out.len(), Ordering::Relaxed);
+        out
+    }
+
+    /// A parked claim goes on, with the template as it stands now.
+    pub fn resume(&self, mut task: ClaimTask, template: &Arc<Template>, now_ms: u64) {
+        task.template = Arc::clone(template);
+        match template.refusal(now_ms) {
+            None => self.to_stock(task),
+            Some(code) if task.looked_up || task.attempt == Attempt::First => task.refuse(code, reason(code)),
+            Some(code) => self.look_up(task, Absent::Refuse(code), false),
+        }
+    }
+
+    /// Asks the keeper to tend a template.
+    pub fn tend(&self, template: TemplateId) {
+        // The keeper lives as long as the pipeline; without it there is nothing left to tend.
+        let _ = self.tend.send(template);
+    }
+
+    fn send_to_verifier(&self, arrival: Arrival) {
+        if let Err(mpsc::error::SendError(arrival)) = self.verify.send(arrival) {
+            arrival.refuse(Code::Draining, "this proxy is stopping");
+        }
+    }
+
+    /// An open sub-stock: the primary's own first, so that a transaction counts in one ledger row, else any.
+    fn pick(&self, task: &ClaimTask) -> Option<usize> {
+        let slots = &task.template.slots;
+        let open = |slot: usize| {
+            task.template.live.state(slot) == SlotState::Open && self.stock[slots[slot].shard].gate.is_open()
+        };
+        let count = slots.len();
+        let home = (task.lane / usize::from(self.limits.lanes_per_primary)
+            + task.template.record.template.get() as usize)
+            .checked_rem(count)?;
+        if open(home) {
+            return Some(home);
+        }
+        let start = self.roll() as usize % count;
+        (start..start + count).map(|slot| slot % count).find(|&slot| open(slot))
+    }
+
+    fn lane_of(&self, user: UserId) -> usize {
+        let primary = usize::from(self.primary_index[usize::from(Tail::of_user(user.get()).get())]);
+        let lanes = u64::from(self.limits.lanes_per_primary);
+        primary * lanes as usize + (user.get() / 10_000 % lanes) as usize
+    }
+
+    /// The next of a sequence of pseudo-random numbers: SplitMix64, Steele et al., 2014.
+    pub fn roll(&self) -> u64 {
+        let mut z = self.dice.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed).wrapping_add(0x9e37_79b9_7f4a_7c15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A row as the caller sees it.
+    pub fn coupon(&self, template: &Template, row: &CouponRow, replayed: bool) -> Coupon {
+        let (valid_from_ms, valid_until_ms) = template.validity_ms(row.claimed_at_ms);
+        let now_ms = i64::try_from(self.clock.now_ms()).unwrap_or(i64::MAX);
+        Coupon {
+            coupon_id: self.coupon_ids.encode(row.user, row.template, row.seq).to_bytes(),
+            user_id: row.user.get(),
+            template_id: row.template.get(),
+            seq: u32::from(row.seq),
+            request_id: row.request.to_bytes(),
+            status: status(row.status, now_ms >= valid_until_ms).into(),
+            claimed_at_ms: i64::try_from(row.claimed_at_ms).unwrap_or(i64::MAX),
+            valid_from_ms,
+            valid_until_ms,
+            replayed,
+        }
+    }
+}
+
+/// Unused and past its end is expired, exactly and at once, whatever is written down.
+fn status(stored: u8, past_its_end: bool) -> CouponStatus {
+    match CouponStatus::try_from(i32::from(stored)) {
+        Ok(CouponStatus::Unused) if past_its_end => CouponStatus::Expired,
+        Ok(status) => status,
+        Err(_) => CouponStatus::Unspecified,
+    }
+}
+
+/// Refusals that an operator may just have lifted through another proxy: meta is asked before they are given.
+fn needs_verifying(template: &Template) -> bool {
+    use scrip_protocol::v1::TemplateStatus::{Closed, Draft, Paused, Published, Unspecified};
+    match template.record.status {
+        Draft | Paused | Unspecified => true,
+        Published | Closed => false,
+    }
+}
+
+/// For people, why the template refuses.
+fn reason(code: Code) -> &'static str {
+    code.cause()
+}
+
+impl StockQueue {
+    fn new(count_max: usize) -> Self {
+        Self { claims: Queue::new(count_max), releases: Mutex::default(), gate: Gate::default() }
+    }
+}
+
+fn record_queues(topology: &Topology, limits: FlowLimits) -> Vec<RecordQueue> {
+    let mut queues = Vec::new();
+    for primary in &topology.primaries {
+        let gate = Arc::new(Gate::default());
+        for lane in 0..limits.lanes_per_primary {
+            let claims = Queue::new(limits.record_queue_max);
+            queues.push(RecordQueue { primary: primary.id, lane, claims, gate: Arc::clone(&gate) });
+        }
+    }
+    queues
+}
+
+fn primary_index(topology: &Topology) -> Vec<u16> {
+    let index_of = |id| topology.primaries.iter().position(|primary| primary.id == id).unwrap_or_default();
+    (0..10_000u64).map(|tail| u16::try_from(index_of(topology.primary_of(Tail::of_user(tail)))).unwrap_or(0)).collect()
+}

@@ -1,0 +1,132 @@
+//! Operations besides claims: templates, stock, listing. Each runs in a task of its own; what it changes is idempotent,
+//! so that an outcome which the caller did not learn is learned by asking again.
+
+mod listing;
+mod stock;
+mod template;
+
+use std::sync::Arc;
+
+use scrip_protocol::RequestId;
+use scrip_protocol::v1::response::Result as Answer;
+use scrip_protocol::v1::{
+    Code, CreateTemplate, GetTemplate, ListCoupons, ListTemplates, Replenish, SetTemplateStatus, Template,
+};
+use tokio::time::{Instant, timeout_at};
+
+use crate::flow::Flow;
+use crate::outbox::Ticket;
+use crate::refusal::{Effect, Refusal};
+use crate::settle::Settler;
+use crate::store::{MetaStore, RecordStore, StockStore, TemplateRecord};
+
+/// An operation besides claims.
+#[derive(Debug)]
+pub enum Operation {
+    /// `CreateTemplate`
+    CreateTemplate(CreateTemplate),
+    /// `GetTemplate`
+    GetTemplate(GetTemplate),
+    /// `ListTemplates`
+    ListTemplates(ListTemplates),
+    /// `SetTemplateStatus`
+    SetTemplateStatus(SetTemplateStatus),
+    /// `Replenish`
+    Replenish(Replenish),
+    /// `ListCoupons`
+    ListCoupons(ListCoupons),
+}
+
+impl Operation {
+    fn effect(&self) -> Effect {
+        match self {
+            Operation::GetTemplate(_) | Operation::ListTemplates(_) | Operation::ListCoupons(_) => Effect::Read,
+            Operation::CreateTemplate(_) | Operation::SetTemplateStatus(_) | Operation::Replenish(_) => Effect::Write,
+        }
+    }
+}
+
+/// Carries operations out. Cheap to clone.
+#[derive(Debug)]
+pub struct Operations<S, R, M> {
+    flow: Arc<Flow>,
+    settler: Settler<S, R, M>,
+    stock: S,
+    record: R,
+    meta: M,
+}
+
+impl<S: Clone, R: Clone, M: Clone> Clone for Operations<S, R, M> {
+    fn clone(&self) -> Self {
+        let Self { flow, settler, stock, record, meta } = self;
+        let (flow, settler) = (Arc::clone(flow), settler.clone());
+        Self { flow, settler, stock: stock.clone(), record: record.clone(), meta: meta.clone() }
+    }
+}
+
+impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
+    /// Operations over these stores.
+    pub fn new(flow: Arc<Flow>, settler: Settler<S, R, M>, stock: S, record: R, meta: M) -> Self {
+        Self { flow, settler, stock, record, meta }
+    }
+
+    /// Carries it out in a task of its own and answers, at the deadline at the latest. What changes something goes on
+    /// after the deadline to its end.
+    pub fn start(&self, operation: Operation, ticket: Ticket, deadline: Instant) {
+        let operations = self.clone();
+        let effect = operation.effect();
+        let work = tokio::spawn(async move { operations.carry_out(operation, deadline).await });
+        tokio::spawn(async move {
+            let abort = work.abort_handle();
+            match timeout_at(deadline, work).await {
+                Ok(Ok(Ok(answer))) => ticket.answer(answer),
+                Ok(Ok(Err(Refusal { code, detail }))) => ticket.refuse(code, detail, 0),
+                // A panic, or a shut-down: dropping the ticket says that the outcome is unknown.
+                Ok(Err(_)) => drop(ticket),
+                Err(_) if effect == Effect::Read => {
+                    abort.abort();
+                    ticket.refuse(Code::DeadlineExceeded, "the deadline passed before it was read".to_owned(), 0);
+                }
+                Err(_) => ticket.refuse(Code::OutcomeUnknown, "the deadline passed; it goes on".to_owned(), 0),
+            }
+        });
+    }
+
+    async fn carry_out(&self, operation: Operation, deadline: Instant) -> Result<Answer, Refusal> {
+        match operation {
+            Operation::CreateTemplate(create) => self.create_template(create).await.map(Answer::Template),
+            Operation::GetTemplate(get) => self.get_template(get).await.map(Answer::Template),
+            Operation::ListTemplates(list) => self.list_templates(list).await.map(Answer::TemplatePage),
+            Operation::SetTemplateStatus(set) => self.set_template_status(set).await.map(Answer::Template),
+            Operation::Replenish(replenish) => self.replenish(replenish, deadline).await.map(Answer::StockChange),
+            Operation::ListCoupons(list) => self.list_coupons(list).await.map(Answer::CouponPage),
+        }
+    }
+}
+
+fn invalid(detail: impl ToString) -> Refusal {
+    Refusal::new(Code::InvalidRequest, detail.to_string())
+}
+
+fn template_id(id: u32) -> Result<scrip_protocol::TemplateId, Refusal> {
+    scrip_protocol::TemplateId::try_new(id).map_err(invalid)
+}
+
+fn request_id(bytes: &[u8]) -> Result<RequestId, Refusal> {
+    RequestId::try_from_slice(bytes).map_err(invalid)
+}
+
+/// A template as callers see it.
+pub fn message(record: &TemplateRecord) -> Template {
+    Template {
+        template_id: record.template.get(),
+        definition: Some(record.definition.clone()),
+        status: record.status.into(),
+        total_stock: record.total_stock,
+        sold_out: record.sold_out,
+        created_at_ms: i64::try_from(record.created_at_ms).unwrap_or(i64::MAX),
+        revision: record.revision,
+        sub_stocks: record.sub_stocks.iter().map(|sub_stock| u32::from(sub_stock.0)).collect(),
+        stripes: u32::from(record.stripes),
+    }
+}

@@ -1,0 +1,79 @@
+//! Listing a user's coupons: one range of the primary key.
+
+use scrip_protocol::v1::{Coupon, CouponPage, CouponStatus, ListCoupons};
+use scrip_protocol::{TemplateId, UserId, check};
+use scrip_shard_config::Tail;
+
+use super::{Operations, invalid, template_id};
+use crate::refusal::{Effect, Refusal};
+use crate::store::{CouponRow, ListQuery, MetaStore, RecordStore, StockStore};
+
+/// Reads of one page at most: bounds what a filter that matches nothing costs.
+const READS_MAX: usize = 8;
+
+impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
+    pub(super) async fn list_coupons(&self, list: ListCoupons) -> Result<CouponPage, Refusal> {
+        let wanted = wanted(list.status)?;
+        let template = (list.template_id != 0).then(|| template_id(list.template_id)).transpose()?;
+        let user = UserId(list.user_id);
+        let primary = self.flow.topology.primary_of(Tail::of_user(user.get()));
+        let count_max = check::page_size(list.page_size);
+        let mut after = cursor(&list.cursor)?;
+        let mut page = CouponPage::default();
+        for _ in 0..READS_MAX {
+            let rows = self.record.list(primary, ListQuery { user, template, after, count_max }).await;
+            let rows = rows.map_err(|error| Refusal::of_primary(&error, Effect::Read))?;
+            let last = rows.len() < count_max as usize;
+            for row in &rows {
+                after = Some((row.template, row.seq));
+                let coupon = self.as_coupon(row).await?;
+                if wanted.is_none_or(|wanted| coupon.status() == wanted) {
+                    page.coupons.push(coupon);
+                }
+                if page.coupons.len() >= count_max as usize {
+                    page.next_cursor = bytes(after);
+                    return Ok(page);
+                }
+            }
+            if last {
+                return Ok(page);
+            }
+        }
+        page.next_cursor = bytes(after);
+        Ok(page)
+    }
+
+    async fn as_coupon(&self, row: &CouponRow) -> Result<Coupon, Refusal> {
+        if self.flow.templates.get(row.template).is_none() {
+            self.read(row.template).await?;
+        }
+        let template = self.flow.templates.get(row.template);
+        let template = template.ok_or_else(|| invalid(format!("template {} is unknown", row.template)))?;
+        Ok(self.flow.coupon(&template, row, false))
+    }
+}
+
+fn wanted(status: i32) -> Result<Option<CouponStatus>, Refusal> {
+    match CouponStatus::try_from(status) {
+        Ok(CouponStatus::Unspecified) => Ok(None),
+        Ok(status) => Ok(Some(status)),
+        Err(_) => Err(invalid(format!("status: {status} is none of a coupon's"))),
+    }
+}
+
+/// Template and seq of the last row of the page before, big-endian.
+fn cursor(bytes: &[u8]) -> Result<Option<(TemplateId, u16)>, Refusal> {
+    match *bytes {
+        [] => Ok(None),
+        [a, b, c, d, e, f] => Ok(Some((template_id(u32::from_be_bytes([a, b, c, d]))?, u16::from_be_bytes([e, f])))),
+        _ => Err(invalid("cursor: not one of this proxy's; pass next_cursor of the page before, or nothing")),
+    }
+}
+
+fn bytes(cursor: Option<(TemplateId, u16)>) -> bytes::Bytes {
+    cursor.map_or_else(bytes::Bytes::new, |(template, seq)| {
+        let mut bytes = template.get().to_be_bytes().to_vec();
+        bytes.extend(seq.to_be_bytes());
+        bytes.into()
+    })
+}

@@ -1,0 +1,312 @@
+//! The record lane: one or more a primary. Takes all that queued while its last transaction was in flight, and records
+//! it in one transaction: fences checked, rows inserted, ledger raised, committed.
+//!
+//! What became of a batch decides what happens to its units:
+//!
+//! | outcome            | rows            | units                        | claims                               |
+//! |--------------------|-----------------|------------------------------|--------------------------------------|
+//! | committed          | there           | used                         | answered                             |
+//! | conflict           | rolled back     | held                         | looked up, then recorded or answered |
+//! | fenced             | rolled back     | those of old epochs forgotten | start again at deduct               |
+//! | rolled back        | not there       | held                         | recorded again                       |
+//! | refused, not sent  | not there       | given back                   | *not applied*                        |
+//! | unknown            | perhaps there   | never given back             | looked up with a lock, recorded again with the same ids; *unknown* at the deadline |
+//!
+//! Cancelling the lane is a crash: the batch in flight commits or not, its units are used or return with a settle.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustc_hash::FxBuildHasher;
+use scrip_protocol::v1::Code;
+use tokio::time::{Instant, sleep};
+
+use crate::admin::{Component, Health, Status};
+use crate::claim::{Absent, ClaimTask, Step};
+use crate::flow::{Flow, RecordQueue};
+use crate::gate::Latch;
+use crate::store::{CouponRow, NewCoupon, RecordError, RecordWriter, StoreError};
+use crate::template::SlotState;
+use crate::watch::{nap, watch};
+
+mod look_up;
+
+/// How often one group is tried before its claims are refused as contended.
+const ROUNDS_MAX: usize = 8;
+
+/// A call that takes longer means that the primary is stuck: new claims for it are refused until the call returns.
+const STUCK_AFTER: Duration = Duration::from_millis(500);
+
+/// How long a primary that failed is left alone before it is dialled again.
+const DIAL_FIRST: Duration = Duration::from_millis(20);
+const DIAL_MAX: Duration = Duration::from_millis(500);
+
+/// The connection was lost, or never made.
+struct Lost;
+
+/// One lane of one primary.
+#[derive(Debug)]
+pub struct RecordLane<W> {
+    flow: Arc<Flow>,
+    writer: W,
+    index: usize,
+    stripe: u16,
+    rows_max: usize,
+    latch: Latch,
+    group: Vec<ClaimTask>,
+    rows: Vec<NewCoupon>,
+    health: Arc<Health>,
+}
+
+impl<W: RecordWriter> RecordLane<W> {
+    /// The lane with this index in the flow. `stripe`: any number; lanes of different proxies should differ, so that
+    /// they do not queue on one ledger row.
+    pub fn new(flow: Arc<Flow>, writer: W, index: usize, stripe: u16, rows_max: usize, health: Arc<Health>) -> Self {
+        let (latch, group, rows) = (Latch::default(), Vec::new(), Vec::new());
+        Self { flow, writer, index, stripe, rows_max, latch, group, rows, health }
+    }
+
+    /// Serves for ever.
+    pub async fn run(mut self) {
+        loop {
+            self.connect().await;
+            while self.serve().await.is_ok() {
+                self.queue().claims.wait().await;
+                let queue = &self.flow.record[self.index];
+                queue.claims.take(self.rows_max, &mut self.group);
+            }
+        }
+    }
+
+    fn queue(&self) -> &RecordQueue {
+        &self.flow.record[self.index]
+    }
+
+    /// Until there is a connection, what queues is refused; the group (of unknown outcome) waits for its deadlines.
+    async fn connect(&mut self) {
+        let Self { flow, writer, index, latch, group, health, .. } = self;
+        let queue = &flow.record[*index];
+        let mut pause = DIAL_FIRST;
+        loop {
+            let dialled = watch(writer.connect(), |took| {
+                if took > STUCK_AFTER {
+                    latch.close(&queue.gate);
+                }
+                sweep(flow, queue, group, latch);
+            });
+            let Err(error) = dialled.await else { break };
+            if latch.close(&queue.gate) {
+                tracing::warn!(primary = %queue.primary, %error, "primary cannot be written to; its users are refused");
+            }
+            health.set(Component::Primary(queue.primary), Status::Down(error.to_string()));
+            nap(crate::stock_lane::jitter(pause, flow.roll()), |_| sweep(flow, queue, group, latch)).await;
+            pause = (pause * 2).min(DIAL_MAX);
+        }
+        if latch.open(&queue.gate) {
+            tracing::info!(primary = %queue.primary, "primary can be written to");
+        }
+        health.set(Component::Primary(queue.primary), Status::Up);
+    }
+
+    /// Brings the group to its end.
+    async fn serve(&mut self) -> Result<(), Lost> {
+        for _ in 0..ROUNDS_MAX {
+            self.drop_late();
+            self.look_up().await?;
+            self.set_doubles_aside();
+            if self.group.is_empty() {
+                return Ok(());
+            }
+            match self.record().await {
+                Ok(()) => self.committed(),
+                Err(RecordError::Conflict) => self.conflict(),
+                Err(RecordError::Fenced) => self.fenced().await?,
+                Err(RecordError::RolledBack(detail)) => {
+                    tracing::debug!(primary = %self.queue().primary, detail, "rolled back; trying again");
+                    sleep(Duration::from_millis(1 + self.flow.roll() % 5)).await;
+                }
+                Err(RecordError::Refused(detail)) => self.give_up(Code::StoreRefused, &detail),
+                Err(RecordError::Unreachable(detail)) => {
+                    self.give_up(Code::PrimaryUnavailable, &detail);
+                    return Err(Lost);
+                }
+                Err(RecordError::Unknown(detail)) => {
+                    self.unknown(&detail);
+                    return Err(Lost);
+                }
+            }
+        }
+        self.give_up(Code::Contended, "too many claims of the same users at once");
+        Ok(())
+    }
+
+    async fn record(&mut self) -> Result<(), RecordError> {
+        let now_ms = self.flow.clock.now_ms();
+        let stripe = self.stripe;
+        self.rows.clear();
+        self.rows.extend(self.group.iter().filter_map(|task| row(task, stripe, now_ms)));
+        let Self { flow, writer, index, latch, group, rows, .. } = self;
+        let queue = &flow.record[*index];
+        let result = watch(writer.record(rows), |took| {
+            let now = Instant::now();
+            for task in group.iter_mut().filter(|task| task.is_late(now)) {
+                task.refuse(Code::OutcomeUnknown, "the primary has not answered whether the coupon was recorded");
+            }
+            if took > STUCK_AFTER && latch.close(&queue.gate) {
+                tracing::warn!(primary = %queue.primary, "primary is stuck; its users are refused");
+            }
+            sweep_queue(flow, queue, latch);
+        })
+        .await;
+        let answered = !matches!(result, Err(RecordError::Unknown(_) | RecordError::Unreachable(_)));
+        if answered && latch.open(&queue.gate) {
+            tracing::info!(primary = %queue.primary, "primary answers again");
+        }
+        result
+    }
+
+    fn committed(&mut self) {
+        let Self { flow, group, rows, .. } = self;
+        flow.meter.transactions.add(1);
+        flow.meter.coupons.add(rows.len());
+        for (mut task, row) in group.drain(..).zip(rows) {
+            if !task.is_answered() {
+                let coupon = flow.coupon(&task.template, &stored(row), false);
+                task.grant(coupon);
+            }
+        }
+    }
+
+    /// Some coupon of the batch exists. Which one, a look-up in a new snapshot tells.
+    fn conflict(&mut self) {
+        self.flow.meter.conflicts.add(1);
+        for task in &mut self.group {
+            task.step = Step::LookUp { absent: Absent::Record, lock: false };
+        }
+    }
+
+    /// Claims whose epoch is no longer the fence's start again at deduct; the unit is forgotten.
+    async fn fenced(&mut self) -> Result<(), Lost> {
+        self.flow.meter.fenced.add(1);
+        let mut keys: Vec<_> = self.group.iter().filter_map(|task| task.unit.map(|unit| unit.key)).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let call = self.writer.epochs(&keys);
+        let epochs = match watch(call, |_| ()).await {
+            Ok(epochs) => epochs,
+            Err(error) => return self.lost(&error),
+        };
+        let fences: BTreeMap<_, _> = keys.into_iter().zip(epochs).collect();
+        let flow = Arc::clone(&self.flow);
+        let old = |task: &mut ClaimTask| task.unit.is_some_and(|unit| fences.get(&unit.key) != Some(&Some(unit.epoch)));
+        let fenced: Vec<ClaimTask> = self.group.extract_if(.., |task| old(task)).collect();
+        if fenced.is_empty() {
+            // Every epoch is right, so the primary has another topology version: dialling it anew tells.
+            self.give_up(Code::PrimaryUnavailable, "the primary has another topology version than this proxy");
+            return Err(Lost);
+        }
+        for mut task in fenced {
+            let Some(unit) = task.unit.take() else { continue };
+            task.template.live.set(unit.slot, SlotState::Due);
+            flow.tend(task.template.record.template);
+            if !task.is_answered() {
+                flow.to_stock(task);
+            }
+        }
+        Ok(())
+    }
+
+    /// The outcome is resolved with the same ids on a new connection; these units are never given back.
+    fn unknown(&mut self, detail: &str) {
+        self.flow.meter.unknowns.add(1);
+        tracing::warn!(primary = %self.queue().primary, detail, claims = self.group.len(), "outcome of a commit unknown");
+        for task in &mut self.group {
+            if let Some(unit) = &mut task.unit {
+                unit.burned = true;
+            }
+            task.step = Step::LookUp { absent: Absent::Record, lock: true };
+        }
+    }
+
+    fn give_up(&mut self, code: Code, detail: &str) {
+        for task in self.group.drain(..) {
+            give_up_one(&self.flow, task, code, detail);
+        }
+    }
+
+    /// A read failed, so nothing was written: what holds no burned unit is refused, the rest waits for a connection.
+    fn lost(&mut self, error: &StoreError) -> Result<(), Lost> {
+        let burned = |task: &mut ClaimTask| task.unit.is_some_and(|unit| unit.burned);
+        for task in self.group.extract_if(.., |task| !burned(task)) {
+            self.flow.turn_back(task, Code::PrimaryUnavailable, &error.to_string());
+        }
+        Err(Lost)
+    }
+
+    /// What is late is refused before it costs the primary anything.
+    fn drop_late(&mut self) {
+        let now = Instant::now();
+        for task in self.group.extract_if(.., |task| task.is_late(now) || task.is_answered()) {
+            give_up_one(&self.flow, task, Code::DeadlineExceeded, "the deadline passed before the coupon was recorded");
+        }
+    }
+
+    /// Of several claims of one user and template only the first is tried now; the others read what became of it.
+    fn set_doubles_aside(&mut self) {
+        let mut seen = HashSet::with_capacity_and_hasher(self.group.len(), FxBuildHasher);
+        let flow = &self.flow;
+        for task in self.group.extract_if(.., |task| !seen.insert((task.user, task.template.record.template))) {
+            flow.look_up(task, Absent::Record, false);
+        }
+    }
+}
+
+/// A claim that ends without a coupon. With a burned unit it may have been recorded.
+fn give_up_one(flow: &Flow, mut task: ClaimTask, code: Code, detail: &str) {
+    if task.unit.is_some_and(|unit| unit.burned) {
+        task.refuse(Code::OutcomeUnknown, "the connection was lost during the commit, and not found again in time");
+    }
+    flow.turn_back(task, code, detail);
+}
+
+fn row(task: &ClaimTask, stripe: u16, now_ms: u64) -> Option<NewCoupon> {
+    let unit = task.unit?;
+    Some(NewCoupon {
+        user: task.user,
+        template: task.template.record.template,
+        seq: task.seq,
+        request: task.request,
+        sub_stock: unit.key.sub_stock,
+        epoch: unit.epoch,
+        stripe: stripe % task.template.record.stripes.max(1),
+        claimed_at_ms: now_ms,
+    })
+}
+
+fn stored(row: &NewCoupon) -> CouponRow {
+    let NewCoupon { user, template, seq, request, claimed_at_ms, .. } = *row;
+    CouponRow { user, template, seq, request, status: 1, claimed_at_ms }
+}
+
+/// While the lane waits for a connection: deadlines of the group, and of the queue.
+fn sweep(flow: &Flow, queue: &RecordQueue, group: &mut Vec<ClaimTask>, latch: &Latch) {
+    let now = Instant::now();
+    for task in group.extract_if(.., |task| task.is_late(now) || task.is_answered()) {
+        give_up_one(flow, task, Code::DeadlineExceeded, "the deadline passed before the coupon was recorded");
+    }
+    sweep_queue(flow, queue, latch);
+}
+
+/// With the gate closed all that queues is doomed and refused at once; else what is late.
+fn sweep_queue(flow: &Flow, queue: &RecordQueue, latch: &Latch) {
+    let now = Instant::now();
+    let doomed = latch.is_closed();
+    for task in queue.claims.take_where(|task| doomed || task.is_late(now)) {
+        if task.is_late(now) {
+            give_up_one(flow, task, Code::DeadlineExceeded, "the deadline passed before the coupon was recorded");
+        } else {
+            give_up_one(flow, task, Code::PrimaryUnavailable, "the primary of this user cannot be written to");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The slow path of a record lane: reading what a user already has. One query for all claims of the group that need it.
+
+use rustc_hash::FxHashMap;
+use scrip_protocol::v1::Code;
+use scrip_protocol::{TemplateId, UserId};
+use tokio::time::Instant;
+
+use super::{Lost, RecordLane, sweep_queue};
+use crate::claim::{Absent, ClaimTask, Step};
+use crate::store::{CouponRow, RecordWriter, StoreError};
+use crate::watch::watch;
+
+type RowsByUser = FxHashMap<(UserId, TemplateId), Vec<CouponRow>>;
+
+impl<W: RecordWriter> RecordLane<W> {
+    /// Looks up what needs it; what is left in the group holds a unit and is to be recorded.
+    pub(super) async fn look_up(&mut self) -> Result<(), Lost> {
+        for lock in [false, true] {
+            let keys: Vec<_> = self.group.iter().filter(|task| needs(task, lock)).map(key).collect();
+            if keys.is_empty() {
+                continue;
+            }
+            self.flow.meter.look_ups.add(keys.len());
+            match self.read(&keys, lock).await {
+                Ok(rows) => self.resolve(&rows, lock),
+                Err(error) => return self.lost(&error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn read(&mut self, keys: &[(UserId, TemplateId)], lock: bool) -> Result<RowsByUser, StoreError> {
+        let Self { flow, writer, index, latch, group, .. } = self;
+        let queue = &flow.record[*index];
+        let found = watch(writer.look_up(keys, lock), |_| {
+            let now = Instant::now();
+            for task in group.iter_mut().filter(|task| task.is_late(now)) {
+                let burned = task.unit.is_some_and(|unit| unit.burned);
+                let code = if burned { Code::OutcomeUnknown } else { Code::DeadlineExceeded };
+                task.refuse(code, "the primary did not answer before the deadline");
+            }
+            sweep_queue(flow, queue, latch);
+        })
+        .await?;
+        let mut rows = RowsByUser::default();
+        for row in found {
+            rows.entry((row.user, row.template)).or_default().push(row);
+        }
+        Ok(rows)
+    }
+
+    fn resolve(&mut self, rows: &RowsByUser, lock: bool) {
+        let group = std::mem::take(&mut self.group);
+        for mut task in group {
+            match task.step {
+                Step::LookUp { absent, lock: wanted } if wanted == lock => {
+                    let rows = rows.get(&key(&task)).map_or(&[][..], Vec::as_slice);
+                    task.looked_up = true;
+                    self.go_on(task, absent, rows);
+                }
+                Step::LookUp { .. } | Step::Record => self.group.push(task),
+            }
+        }
+    }
+
+    fn go_on(&mut self, mut task: ClaimTask, absent: Absent, rows: &[CouponRow]) {
+        let flow = &self.flow;
+        if let Some(row) = rows.iter().find(|row| row.request == task.request) {
+            // A burned unit was recorded by this very claim: the answer is the first one, not a replay.
+            let replayed = !task.unit.is_some_and(|unit| unit.burned);
+            let coupon = flow.coupon(&task.template, row, replayed);
+            flow.release(&mut task);
+            return task.grant(coupon);
+        }
+        if let Absent::Refuse(code) = absent {
+            return task.refuse(code, code.cause());
+        }
+        task.seq = rows.iter().map(|row| row.seq).max().unwrap_or(0).saturating_add(1);
+        if task.seq > task.template.per_user_limit() {
+            return flow.turn_back(task, Code::LimitReached, Code::LimitReached.cause());
+        }
+        if absent == Absent::Record && task.unit.is_some() {
+            task.step = Step::Record;
+            self.group.push(task);
+        } else if !task.is_answered() {
+            flow.to_stock(task);
+        }
+    }
+}
+
+fn key(task: &ClaimTask) -> (UserId, TemplateId) {
+    (task.user, task.template.record.template)
+}
+
+fn needs(task: &ClaimTask, with_lock: bool) -> bool {
+    matches!(task.step, Step::LookUp { lock, .. } if lock == with_lock)
+}
