@@ -12,5 +12,10 @@
 //!
 //! # Map
 //! - [`testbed`]: real servers as child processes, faults for each, proxies as processes, fault-injecting links.
+//! - [`install`]: which servers are missing, and how to get them from the distribution.
+//! - [`suite`]: all tests of the workspace. [`up`]: a testbed to try things on by hand.
 
+pub mod install;
+pub mod suite;
 pub mod testbed;
+pub mod up;

@@ -1,2 +1,88 @@
-//! placeholder
-fn main() {}
+//! The command line of the testbed.
+
+use std::io::{stderr, stdout};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use scrip_chaos::testbed::TestbedSpec;
+use scrip_chaos::{install, suite, up};
+use tokio::signal::unix::{SignalKind, signal};
+
+#[derive(Parser)]
+#[command(name = "scrip-chaos", version, about = "Runs scrip on real servers on this machine.")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Real servers to try things on.
+    #[command(subcommand)]
+    Testbed(TestbedCommand),
+    /// Installs the servers that are missing, from the distribution's packages.
+    Install,
+    /// Installs what is missing, then runs all tests.
+    Suite {
+        /// Further arguments for `cargo test`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        further: Vec<String>,
+    },
+}
+
+#[derive(Subcommand)]
+enum TestbedCommand {
+    /// Starts servers and keeps them until Ctrl-C.
+    Up {
+        /// How many database servers.
+        #[arg(long, default_value_t = 30)]
+        primaries: u16,
+        /// How many Redis servers.
+        #[arg(long, default_value_t = 6)]
+        shards: u16,
+        /// The database server's program; by default the one on PATH.
+        #[arg(long, value_name = "PATH")]
+        database_server: Option<PathBuf>,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Arguments::parse().command).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("scrip-chaos: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Testbed(TestbedCommand::Up { primaries, shards, database_server }) => {
+            let spec = TestbedSpec { database_server, ..TestbedSpec::new(primaries, shards) };
+            up::up(spec, &mut stdout(), end_signal()?).await?;
+        }
+        Command::Install => install::install(&mut stdout())?,
+        Command::Suite { further } => {
+            let status = suite::suite(&mut stderr(), &further)?;
+            return Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Done at Ctrl-C, at SIGTERM, and when the terminal is closed.
+fn end_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hang_up.recv() => {}
+        }
+    })
+}

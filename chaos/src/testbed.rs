@@ -6,16 +6,22 @@
 //!
 //! - `spec`: what to start. `bed`: the running whole. `shared`: one testbed for all tests of a binary.
 //! - `database`, `redis`: one server each, with its faults. `snapshot`: an older copy of a server's data.
-//! - `process`, `folder`, `port`, `template`, `binary`, `secret`: the parts they are made of.
+//! - `proxy`: proxies as processes. `deployment`: the topology and the secrets that they share.
+//! - `link`: TCP links that break on demand.
+//! - `process`, `folder`, `port`, `template`, `binary`, `secret`, `offload`, `http`: the parts they are made of.
 
 mod bed;
 mod binary;
 mod database;
+mod deployment;
 mod error;
 mod folder;
+mod http;
+mod link;
 mod offload;
 mod port;
 mod process;
+mod proxy;
 mod redis;
 mod secret;
 mod shared;
@@ -25,8 +31,12 @@ mod template;
 
 pub use bed::Testbed;
 pub use binary::{Flavour, database_servers_under_test};
+pub(crate) use binary::{find_program, servers_present};
 pub use database::Database;
+pub use deployment::CALLER;
 pub use error::Error;
+pub use link::{CutAt, Direction, Link};
+pub use proxy::{ProxyProcess, ProxySpec, WaitFor};
 pub use redis::RedisServer;
 pub use secret::Secret;
 pub use shared::shared;

@@ -1,15 +1,18 @@
 //! The whole of a testbed.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use parking_lot::Mutex;
 
 use super::binary::{DatabaseProgram, redis_program};
-use super::database::{Database, DatabasePlan};
+use super::database::{DATABASE, Database, DatabasePlan, USER};
+use super::deployment::{Backends, Deployment};
 use super::folder::Folder;
+use super::link::Link;
 use super::offload::offload;
+use super::proxy::{ProxyProcess, ProxySpec, migrate};
 use super::redis::{RedisPlan, RedisServer};
 use super::template::template;
 use super::{Error, Secret, TestbedSpec};
@@ -20,6 +23,10 @@ pub struct Testbed {
     primaries: Vec<Database>,
     shards: Vec<RedisServer>,
     replicas: Mutex<Vec<RedisServer>>,
+    primary_links: Vec<Link>,
+    shard_links: Vec<Link>,
+    deployment: OnceLock<Arc<Deployment>>,
+    proxies: Mutex<Vec<ProxyProcess>>,
     redis_plan: Option<Arc<RedisPlan>>,
     /// Last, so that it goes when the servers are gone.
     folder: Folder,
@@ -40,6 +47,10 @@ impl Testbed {
             primaries: Vec::new(),
             shards: Vec::new(),
             replicas: Mutex::default(),
+            primary_links: Vec::new(),
+            shard_links: Vec::new(),
+            deployment: OnceLock::new(),
+            proxies: Mutex::default(),
             redis_plan: None,
             folder: Folder::create(spec.folder.as_deref())?,
         };
@@ -53,6 +64,11 @@ impl Testbed {
             let plan = Arc::new(RedisPlan { program, folder, password: Secret::random() });
             testbed.shards = start_all(spec.shards, |i| RedisServer::start(&plan, &format!("shard-{i:02}")))?;
             testbed.redis_plan = Some(plan);
+        }
+        if spec.links {
+            testbed.primary_links =
+                testbed.primaries.iter().map(|p| Link::start(p.address())).collect::<Result<_, _>>()?;
+            testbed.shard_links = testbed.shards.iter().map(|s| Link::start(s.address())).collect::<Result<_, _>>()?;
         }
         Ok(testbed)
     }
@@ -83,6 +99,22 @@ impl Testbed {
         &self.shards[index]
     }
 
+    /// The link before the database server with this index.
+    ///
+    /// # Panics
+    /// If there is none: see [`TestbedSpec::links`].
+    pub fn primary_link(&self, index: usize) -> &Link {
+        &self.primary_links[index]
+    }
+
+    /// The link before the Redis server with this index. A fail-over is `shard_link(i).retarget(replica.address())`.
+    ///
+    /// # Panics
+    /// If there is none: see [`TestbedSpec::links`].
+    pub fn shard_link(&self, index: usize) -> &Link {
+        &self.shard_links[index]
+    }
+
     /// Where the servers have their files. It is removed with the testbed.
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -105,10 +137,66 @@ impl Testbed {
     }
 }
 
+/// Proxies on this testbed.
+impl Testbed {
+    /// The token of the caller [`CALLER`](super::CALLER), whom every proxy of this testbed knows.
+    pub fn caller_token(&self) -> Result<Secret, Error> {
+        Ok(self.deployment()?.caller_token().clone())
+    }
+
+    /// The topology file that the proxies read.
+    pub fn topology_path(&self) -> Result<PathBuf, Error> {
+        Ok(self.deployment()?.topology_path())
+    }
+
+    /// Runs `scrip-proxy migrate`: needed once before the first proxy, harmless later.
+    pub async fn migrate(&self, spec: &ProxySpec) -> Result<(), Error> {
+        let (deployment, spec) = (self.deployment()?, spec.clone());
+        offload(move || migrate(&deployment, &spec)).await
+    }
+
+    /// Starts a proxy and waits until it serves.
+    pub async fn start_proxy(&self, spec: &ProxySpec) -> Result<ProxyProcess, Error> {
+        let (deployment, spec) = (self.deployment()?, spec.clone());
+        let proxy = offload(move || ProxyProcess::start(&deployment, &spec)).await?;
+        self.proxies.lock().push(proxy.clone());
+        Ok(proxy)
+    }
+
+    /// The files that proxies need, written when the first asks for them.
+    fn deployment(&self) -> Result<Arc<Deployment>, Error> {
+        if let Some(deployment) = self.deployment.get() {
+            return Ok(Arc::clone(deployment));
+        }
+        let (primaries, shards) = if self.primary_links.len() + self.shard_links.len() > 0 {
+            (
+                self.primary_links.iter().map(Link::address).collect(),
+                self.shard_links.iter().map(Link::address).collect(),
+            )
+        } else {
+            let primaries = self.primaries.iter().map(Database::address).collect();
+            (primaries, self.shards.iter().map(RedisServer::address).collect())
+        };
+        let backends = Backends {
+            primaries,
+            shards,
+            database: DATABASE,
+            database_user: USER,
+            database_password: self.primaries.first().map(Database::password),
+            redis_password: self.shards.first().map(RedisServer::password),
+        };
+        let deployment = Arc::new(Deployment::write(self.folder.path(), &backends)?);
+        Ok(Arc::clone(self.deployment.get_or_init(|| deployment)))
+    }
+}
+
 impl Drop for Testbed {
     fn drop(&mut self) {
         // All at once: a dying server gives its memory back, which takes a moment.
         thread::scope(|scope| {
+            for proxy in self.proxies.get_mut().iter() {
+                scope.spawn(|| proxy.kill());
+            }
             for database in &self.primaries {
                 scope.spawn(|| database.kill());
             }

@@ -65,6 +65,11 @@ pub fn database_servers_under_test() -> Vec<PathBuf> {
     find_program(&DATABASE_SERVERS).into_iter().chain(extra).collect()
 }
 
+/// Whether the database server and the Redis server are there, in this order.
+pub(crate) fn servers_present() -> (bool, bool) {
+    (find_program(&DATABASE_SERVERS).is_some(), find_program(&REDIS_SERVERS).is_some())
+}
+
 fn given_or_found(given: Option<&Path>, names: &[&str], package: &str) -> Result<PathBuf, Error> {
     let found = match given {
         Some(path) => Some(path.to_path_buf()).filter(|path| path.is_file()),

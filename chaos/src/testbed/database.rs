@@ -15,6 +15,7 @@ use nix::sys::signal::Signal;
 use parking_lot::Mutex;
 
 use self::access::{Credentials, probe};
+pub(crate) use self::access::{DATABASE, USER};
 use super::binary::{DatabaseProgram, Flavour};
 use super::folder::make_private_folder;
 use super::offload::offload;

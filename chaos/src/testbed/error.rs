@@ -57,6 +57,14 @@ pub enum Error {
         /// The last lines that it wrote.
         tail: String,
     },
+    /// The given configuration of a proxy is not TOML.
+    #[error("the configuration of {name} is not TOML: {problem}")]
+    Config {
+        /// Which proxy.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A Redis server refused a command.
     #[error("{name} answered {command} with: {answer}")]
     Redis {

@@ -11,6 +11,7 @@ use std::{env, fs, io};
 
 use nix::sys::signal::{Signal, kill};
 
+use super::port::sweep_leases;
 use super::process::{MARK, pid_of, spawn};
 use super::{Error, Secret};
 
@@ -39,6 +40,7 @@ impl Folder {
         };
         let _sweep = lock_file(&parent.join("sweep.lock"))?;
         sweep(&parent);
+        sweep_leases()?;
         let name = format!("{BED_PREFIX}{}", &Secret::random().expose()[..8]);
         let path = make_private_folder(&parent.join(name))?;
         let owner = lock_file(&path.join(OWNER_LOCK))?;

@@ -59,6 +59,17 @@ impl PortLease {
     }
 }
 
+/// Removes the files of leases whose holders were killed.
+pub(crate) fn sweep_leases() -> Result<(), Error> {
+    let folder = make_private_folder(&user_folder()?.join("ports"))?;
+    for entry in fs::read_dir(&folder).map_err(Error::io("list the leased ports"))?.flatten() {
+        // Taking the lease and dropping it at once removes the file.
+        let port = entry.file_name().to_string_lossy().parse();
+        drop(port.ok().and_then(|port| PortLease::try_take(&folder, port)));
+    }
+    Ok(())
+}
+
 impl Drop for PortLease {
     fn drop(&mut self) {
         if self.is_current() {
@@ -88,5 +99,6 @@ mod tests {
         assert!(PortLease::try_take(&folder, port).is_none());
         drop(lease);
         assert!(PortLease::try_take(&folder, port).is_some());
+        assert!(!folder.join(port.to_string()).exists());
     }
 }

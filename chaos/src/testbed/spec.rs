@@ -16,6 +16,8 @@ pub struct TestbedSpec {
     /// Where the testbed makes its folder; by default the folder for temporary files. It must be short enough for what
     /// is put below it and on a file system with room for about 50 MiB a database server.
     pub folder: Option<PathBuf>,
+    /// Whether a fault-injecting [`Link`](super::Link) stands before each server, and the topology names the links.
+    pub links: bool,
     /// Settings of every database server.
     pub database: DatabaseSettings,
 }
@@ -29,8 +31,16 @@ impl TestbedSpec {
             database_server: None,
             redis_server: None,
             folder: None,
+            links: false,
             database: DatabaseSettings::default(),
         }
+    }
+
+    /// The same with a fault-injecting link before each server.
+    #[must_use]
+    pub fn with_links(mut self) -> Self {
+        self.links = true;
+        self
     }
 
     /// The same with this database server's program.

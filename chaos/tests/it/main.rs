@@ -1,3 +1,8 @@
 //! The testbed, on real servers.
 
+mod database;
+mod end;
+mod link;
+mod redis;
 mod start;
+mod support;

@@ -9,9 +9,9 @@ use mysql_async::{Conn, Opts, OptsBuilder};
 use crate::testbed::Secret;
 
 /// The database of a primary.
-pub(super) const DATABASE: &str = "scrip";
+pub(crate) const DATABASE: &str = "scrip";
 /// The user that proxies connect as.
-pub(super) const USER: &str = "scrip";
+pub(crate) const USER: &str = "scrip";
 /// The user of tests that need to do what a proxy may not.
 pub(super) const ADMIN: &str = "scrip_admin";
 

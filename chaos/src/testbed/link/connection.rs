@@ -1,0 +1,163 @@
+//! One connection on a link: two pumps, and the ways in which it ends.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::time::Instant;
+
+use super::rules::{CutAt, Direction, Rules};
+
+const CHUNK_LEN: usize = 64 * 1024;
+/// Chunks in flight in one direction. Bounds the memory of a stalled connection.
+const CHUNKS_MAX: usize = 64;
+
+/// Why a pump ended before the end of its stream.
+enum Ended {
+    /// A budget or a trap says so; what was to go in this direction was the last.
+    Cut(Direction),
+    /// One of the ends is gone.
+    Broken,
+}
+
+impl From<io::Error> for Ended {
+    fn from(_error: io::Error) -> Self {
+        Self::Broken
+    }
+}
+
+/// Carries one accepted connection to its end.
+pub(super) async fn carry(client: TcpStream, rules: Arc<Rules>) {
+    let mut watch = rules.watch();
+    let cuts = watch.borrow_and_update().cuts;
+    let reset = async {
+        // Fails only when the link is gone, which is a cut as well.
+        watch.wait_for(|now| now.cuts != cuts || now.refuse).await.is_ok()
+    };
+    let mut client = client;
+    let mut server = None;
+    let ended = tokio::select! {
+        biased;
+        _ = reset => Ended::Broken,
+        ended = forward(&mut client, &mut server, &rules) => match ended {
+            Ok(()) => return,
+            Err(ended) => ended,
+        },
+    };
+    let (reset_client, reset_server) = match ended {
+        Ended::Cut(Direction::ToServer) => (true, false),
+        Ended::Cut(Direction::ToClient) => (false, true),
+        Ended::Broken => (true, true),
+    };
+    reset_if(reset_client, Some(&client));
+    reset_if(reset_server, server.as_ref());
+}
+
+/// Makes the coming close a reset instead of an end of stream.
+fn reset_if(reset: bool, stream: Option<&TcpStream>) {
+    if let Some(stream) = stream.filter(|_| reset) {
+        stream.set_zero_linger().ok();
+    }
+}
+
+async fn forward(client: &mut TcpStream, server: &mut Option<TcpStream>, rules: &Rules) -> Result<(), Ended> {
+    released(rules, Direction::ToServer).await;
+    let server = server.insert(TcpStream::connect(rules.present().target).await?);
+    client.set_nodelay(true)?;
+    server.set_nodelay(true)?;
+    let (from_client, to_client) = client.split();
+    let (from_server, to_server) = server.split();
+    let answer_is_cut = AtomicBool::new(false);
+    let requests = Pump { rules, direction: Direction::ToServer, answer_is_cut: &answer_is_cut };
+    let answers = Pump { rules, direction: Direction::ToClient, answer_is_cut: &answer_is_cut };
+    tokio::try_join!(requests.run(from_client, to_server), answers.run(from_server, to_client)).map(drop)
+}
+
+/// Waits until this direction is not held.
+async fn released(rules: &Rules, direction: Direction) {
+    let mut watch = rules.watch();
+    // Fails only when the link is gone; the reset follows.
+    watch.wait_for(|now| !now.held[direction.index()]).await.ok();
+}
+
+struct Pump<'a> {
+    rules: &'a Rules,
+    direction: Direction,
+    /// The request of this connection's trap has passed: its answer is not to.
+    answer_is_cut: &'a AtomicBool,
+}
+
+type Chunk = (Instant, Vec<u8>);
+
+impl Pump<'_> {
+    async fn run(&self, from: impl AsyncRead + Unpin, to: impl AsyncWrite + Unpin) -> Result<(), Ended> {
+        let (sender, receiver) = channel(CHUNKS_MAX);
+        tokio::try_join!(self.read(from, sender), self.write(receiver, to)).map(drop)
+    }
+
+    async fn read(&self, mut from: impl AsyncRead + Unpin, chunks: Sender<Chunk>) -> Result<(), Ended> {
+        loop {
+            let mut chunk = Vec::with_capacity(CHUNK_LEN);
+            if from.read_buf(&mut chunk).await? == 0 {
+                return Ok(());
+            }
+            let due = Instant::now() + self.rules.present().delay;
+            chunks.send((due, chunk)).await.map_err(|_closed| Ended::Broken)?;
+        }
+    }
+
+    async fn write(&self, mut chunks: Receiver<Chunk>, mut to: impl AsyncWrite + Unpin) -> Result<(), Ended> {
+        let mut recent = Recent::default();
+        while let Some((due, chunk)) = chunks.recv().await {
+            tokio::time::sleep_until(due).await;
+            released(self.rules, self.direction).await;
+            let cut_before = self.trapped(&mut recent, &chunk);
+            let cut = if cut_before { Some(0) } else { self.rules.spend_budget(self.direction, chunk.len()) };
+            let passing = &chunk[..cut.unwrap_or(chunk.len())];
+            to.write_all(passing).await?;
+            self.rules.count(self.direction, passing.len());
+            if cut.is_some() {
+                self.rules.count_sprung();
+                return Err(Ended::Cut(self.direction));
+            }
+        }
+        released(self.rules, self.direction).await;
+        Ok(to.shutdown().await?)
+    }
+
+    /// Whether a trap says that this chunk must not pass.
+    fn trapped(&self, recent: &mut Recent, chunk: &[u8]) -> bool {
+        match self.direction {
+            Direction::ToClient => self.answer_is_cut.load(Ordering::Acquire),
+            Direction::ToServer => match self.rules.spring_trap(recent.with(chunk), chunk.len()) {
+                Some(CutAt::BeforeRequest) => true,
+                Some(CutAt::BeforeAnswer) => {
+                    self.answer_is_cut.store(true, Ordering::Release);
+                    false
+                }
+                None => false,
+            },
+        }
+    }
+}
+
+/// The last bytes that passed, so that a pattern is found across chunks.
+#[derive(Default)]
+struct Recent {
+    bytes: VecDeque<u8>,
+}
+
+impl Recent {
+    const KEPT: usize = 255;
+
+    /// The present chunk with what came just before it.
+    fn with(&mut self, chunk: &[u8]) -> &[u8] {
+        self.bytes.drain(..self.bytes.len().saturating_sub(Self::KEPT));
+        self.bytes.extend(chunk);
+        self.bytes.make_contiguous()
+    }
+}

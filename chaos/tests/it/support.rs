@@ -1,0 +1,47 @@
+//! Questions that several tests ask.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Opts};
+use scrip_chaos::testbed::{Database, Flavour};
+
+pub(crate) async fn connect(database: &Database) -> Conn {
+    Conn::new(Opts::from(database.options())).await.expect("connected")
+}
+
+/// What tells one incarnation of a server from another.
+pub(crate) async fn identity_of(database: &Database) -> (u32, String) {
+    let column = match database.flavour() {
+        Flavour::MariaDb => "'-'",
+        Flavour::MySql => "@@server_uuid",
+    };
+    let mut connection = connect(database).await;
+    let identity = connection.query_first(format!("SELECT @@server_id, {column}")).await.expect("answered");
+    identity.expect("a row")
+}
+
+pub(crate) async fn run(database: &Database, sql: &str) {
+    connect(database).await.query_drop(sql).await.expect(sql);
+}
+
+/// The sum of the numbers in the table `t`; `None` if there is no such table.
+pub(crate) async fn sum_of_t(database: &Database) -> Option<i64> {
+    let sum: Result<Option<i64>, _> =
+        connect(database).await.query_first("SELECT CAST(COALESCE(SUM(n), 0) AS SIGNED) FROM t").await;
+    sum.ok().map(|row| row.expect("a row"))
+}
+
+/// Waits until something is so, for at most ten seconds.
+pub(crate) fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "not within ten seconds: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+pub(crate) fn is_alive(pid: u32) -> bool {
+    Path::new(&format!("/proc/{pid}")).exists()
+}
