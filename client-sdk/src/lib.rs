@@ -1,1 +1,68 @@
-//! placeholder
+//! The client of scrip: claims, reads and administers coupons through any of several proxies.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! use scrip_client::{Claim, Client, ClientConfig, TemplateId, UserId, mint_request_id};
+//!
+//! let client = Client::connect(ClientConfig::new(["proxy-1:7400", "proxy-2:7400"], "checkout", "token")).await?;
+//! let request_id = mint_request_id(); // store it, then send it
+//! let claim = Claim::new(UserId(42), TemplateId::try_new(7)?, request_id).first_try();
+//! let coupon = client.claim(claim).await?;
+//! # Ok(()) }
+//! ```
+//!
+//! Invariants:
+//! - No claim leaves without a request id of the caller's, and every resend carries the same one.
+//! - A request with an effect that was written and whose outcome is not known never ends as *not applied*.
+//! - One deadline covers all attempts, and a call ends within a few milliseconds of it whatever the proxy does.
+//! - Every queue is bounded. No secret is logged or shown.
+//! - No lock is held across an await, and no timer runs while nothing is in flight.
+//!
+//! | module     | what                                                                                |
+//! |------------|-------------------------------------------------------------------------------------|
+//! | `client`   | [`Client`] and its operations                                                       |
+//! | [`blocking`] | the same for code without a runtime                                               |
+//! | `stream`   | [`ClaimStream`]: many claims in flight without a task for each                      |
+//! | `coupon`, `template` | what goes in and comes out, typed                                         |
+//! | `error`, `failure` | an enum for each operation; what is known about a failure                   |
+//! | `config`, `secret` | what a client is told, and every violation of it                            |
+//! | `shared`   | picks connections; `shared/outcome` decides what becomes of a call after an attempt |
+//! | `policy`   | what each code means for the next attempt: the only place                           |
+//! | `link`     | one connection: queue, table of requests in flight, session, handshake              |
+//! | `call`, `delivery`, `reply`, `table`, `room`, `budget`, `dice` | parts of the above              |
+
+pub mod blocking;
+mod budget;
+mod call;
+mod client;
+mod config;
+mod coupon;
+mod delivery;
+mod dice;
+mod error;
+mod failure;
+mod link;
+mod policy;
+mod reply;
+mod request_id;
+mod room;
+mod secret;
+mod shared;
+mod stream;
+mod table;
+mod template;
+
+pub use client::{Client, ConnectionHealth, ConnectionState, CouponPages};
+pub use config::{BackoffConfig, ClientConfig, ConfigError, RetryConfig, Violation};
+pub use coupon::{Claim, Coupon, CouponCursor, CouponPage, CouponQuery, CouponStatus};
+pub use error::{
+    ClaimError, ConnectError, CreateTemplateError, GetClaimError, GetTemplateError, ListCouponsError,
+    ListTemplatesError, PingError, ProxyFailure, ReplenishError, SetStatusError,
+};
+pub use failure::Failure;
+pub use request_id::mint_request_id;
+pub use scrip_protocol::v1::Code;
+pub use scrip_protocol::{CouponId, Disposition, RequestId, TemplateId, UserId};
+pub use secret::Secret;
+pub use stream::{ClaimStream, Completion};
+pub use template::{StockChange, Template, TemplateDefinition, TemplatePage, TemplateQuery, TemplateStatus, Validity};

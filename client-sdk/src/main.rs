@@ -1,2 +1,2 @@
-//! placeholder
+//! The command-line client `scrip`.
 fn main() {}

@@ -1,0 +1,129 @@
+//! One request over all of its attempts: an owned value that moves from queue to connection and back until it is delivered.
+
+use std::time::Instant;
+
+use bytes::BytesMut;
+use prost::Message;
+use scrip_protocol::frame;
+use scrip_protocol::v1::request::Operation as Wire;
+use scrip_protocol::v1::{self, Request};
+
+use crate::coupon::Claim;
+use crate::delivery::Sink;
+use crate::failure::Failure;
+use crate::reply::Answer;
+
+/// The longest deadline that a frame may carry, in milliseconds.
+const DEADLINE_MAX_MS: u128 = 60_000;
+
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) operation: Operation,
+    /// One for all attempts.
+    pub(crate) deadline: Instant,
+    /// Attempts that were written, or may have been.
+    pub(crate) sent: u32,
+    /// An attempt was written and its outcome is not known.
+    pub(crate) in_doubt: bool,
+    /// How many connections were lost under it.
+    pub(crate) losses: u32,
+    /// The proxy that a resend should avoid.
+    pub(crate) avoid: Option<u16>,
+    /// The last refusal, for the case that nothing better is heard.
+    pub(crate) refused: Option<Box<Failure>>,
+    pub(crate) sink: Sink,
+}
+
+/// What is asked.
+#[derive(Debug)]
+pub(crate) enum Operation {
+    /// By far the most frequent: kept small.
+    Claim(Claim),
+    Other(Box<Wire>),
+}
+
+impl Call {
+    pub(crate) fn new(operation: Operation, deadline: Instant, sink: Sink) -> Self {
+        Self { operation, deadline, sent: 0, in_doubt: false, losses: 0, avoid: None, refused: None, sink }
+    }
+
+    /// Appends this attempt as a frame; the proxy is told how much time is left.
+    pub(crate) fn encode(&self, id: u64, now: Instant, buffer: &mut BytesMut) {
+        frame::put(&self.request(id, now), buffer);
+    }
+
+    /// Whether its frame is above the limit of the proxy. Claims never are.
+    pub(crate) fn exceeds(&self, len_max: usize, now: Instant) -> bool {
+        match &self.operation {
+            Operation::Claim(_) => false,
+            Operation::Other(_) => self.request(u64::MAX, now).encoded_len() > len_max,
+        }
+    }
+
+    fn request(&self, id: u64, now: Instant) -> Request {
+        let left_ms = self.deadline.saturating_duration_since(now).as_millis().clamp(1, DEADLINE_MAX_MS);
+        let operation = match &self.operation {
+            Operation::Claim(claim) => Wire::Claim(self.wire_claim(claim)),
+            Operation::Other(operation) => (**operation).clone(),
+        };
+        Request { id, deadline_ms: left_ms as u32, operation: Some(operation) }
+    }
+
+    /// Whether an attempt without an answer leaves something in doubt: reading twice does no harm.
+    pub(crate) fn has_effect(&self) -> bool {
+        match &self.operation {
+            Operation::Claim(_) => true,
+            Operation::Other(operation) => match **operation {
+                Wire::Claim(_) | Wire::CreateTemplate(_) | Wire::SetTemplateStatus(_) | Wire::Replenish(_) => true,
+                Wire::Hello(_)
+                | Wire::Ping(_)
+                | Wire::GetClaim(_)
+                | Wire::ListCoupons(_)
+                | Wire::GetTemplate(_)
+                | Wire::ListTemplates(_) => false,
+            },
+        }
+    }
+
+    /// Whether an OK with this result answers this request. A proxy that mixes answers up cannot be trusted.
+    pub(crate) fn is_answered_by(&self, answer: &Answer) -> bool {
+        match (&self.operation, answer) {
+            (Operation::Claim(claim), Answer::Coupon(coupon)) => {
+                coupon.user == claim.user && coupon.template == claim.template && coupon.request_id == claim.request_id
+            }
+            (Operation::Claim(_), _) => false,
+            (Operation::Other(operation), answer) => fits(operation, answer),
+        }
+    }
+
+    fn wire_claim(&self, claim: &Claim) -> v1::Claim {
+        v1::Claim {
+            user_id: claim.user.get(),
+            template_id: claim.template.get(),
+            request_id: claim.request_id.to_bytes(),
+            attempt: self.wire_attempt(claim.first_try),
+        }
+    }
+
+    /// 1: known to be the first. 0: the caller made no promise. 2 or more: this client has sent it before.
+    fn wire_attempt(&self, first_try: bool) -> u32 {
+        match self.sent {
+            0 => u32::from(first_try),
+            sent => sent + 1,
+        }
+    }
+}
+
+fn fits(operation: &Wire, answer: &Answer) -> bool {
+    match operation {
+        Wire::Claim(_) | Wire::GetClaim(_) => matches!(answer, Answer::Coupon(_)),
+        Wire::ListCoupons(_) => matches!(answer, Answer::CouponPage(_)),
+        Wire::CreateTemplate(_) | Wire::GetTemplate(_) | Wire::SetTemplateStatus(_) => {
+            matches!(answer, Answer::Template(_))
+        }
+        Wire::ListTemplates(_) => matches!(answer, Answer::TemplatePage(_)),
+        Wire::Replenish(_) => matches!(answer, Answer::StockChange(_)),
+        Wire::Ping(ping) => matches!(answer, Answer::Pong(nonce) if *nonce == ping.nonce),
+        Wire::Hello(_) => false,
+    }
+}

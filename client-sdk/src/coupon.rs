@@ -1,0 +1,192 @@
+//! Claims and coupons as callers see them.
+
+use std::time::Duration;
+
+use scrip_protocol::v1;
+use scrip_protocol::{CouponId, RequestId, TemplateId, UserId};
+
+use crate::reply::Malformed;
+
+/// A request for one coupon. There is none without a request id: mint it, store it, then send it.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim {
+    pub(crate) user: UserId,
+    pub(crate) template: TemplateId,
+    pub(crate) request_id: RequestId,
+    pub(crate) first_try: bool,
+    pub(crate) deadline: Option<Duration>,
+}
+
+impl Claim {
+    /// One coupon of the template for the user. The same three values, sent any number of times, give one coupon.
+    pub fn new(user: UserId, template: TemplateId, request_id: RequestId) -> Self {
+        Self { user, template, request_id, first_try: false, deadline: None }
+    }
+
+    /// The caller promises that this request id was never sent before, by anyone: the proxy then saves a look-up.
+    #[must_use]
+    pub fn first_try(mut self) -> Self {
+        self.first_try = true;
+        self
+    }
+
+    /// One deadline over all attempts, instead of the client's.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// For whom.
+    pub fn user(&self) -> UserId {
+        self.user
+    }
+
+    /// Of which template.
+    pub fn template(&self) -> TemplateId {
+        self.template
+    }
+
+    /// Under which request id.
+    pub fn request_id(&self) -> RequestId {
+        self.request_id
+    }
+}
+
+/// One template in the hands of one user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Coupon {
+    /// The public id, which cannot be guessed.
+    pub coupon_id: CouponId,
+    /// Whose it is.
+    pub user: UserId,
+    /// What it is.
+    pub template: TemplateId,
+    /// The user's seq-th coupon of the template: 1, 2, ...
+    pub seq: u32,
+    /// The request that made it.
+    pub request_id: RequestId,
+    /// What can be done with it now.
+    pub status: CouponStatus,
+    /// Milliseconds since 1970-01-01 UTC.
+    pub claimed_at_ms: i64,
+    /// Usable from here (inclusive), in milliseconds since 1970-01-01 UTC.
+    pub valid_from_ms: i64,
+    /// Usable until there (exclusive), in milliseconds since 1970-01-01 UTC.
+    pub valid_until_ms: i64,
+    /// This answer repeats one given before.
+    pub replayed: bool,
+}
+
+/// What can be done with a coupon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CouponStatus {
+    /// It can be used.
+    Unused,
+    /// An order holds it.
+    Locked,
+    /// It was used.
+    Used,
+    /// Its time is over.
+    Expired,
+    /// A status that this version does not know.
+    Newer(i32),
+}
+
+/// Which coupons to list.
+#[derive(Debug, Clone)]
+pub struct CouponQuery {
+    pub(crate) user: UserId,
+    pub(crate) status: Option<CouponStatus>,
+    pub(crate) template: Option<TemplateId>,
+    pub(crate) page_size: u32,
+}
+
+impl CouponQuery {
+    /// All coupons of the user.
+    pub fn new(user: UserId) -> Self {
+        Self { user, status: None, template: None, page_size: 0 }
+    }
+
+    /// Only those of this status.
+    #[must_use]
+    pub fn status(mut self, status: CouponStatus) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// Only those of this template.
+    #[must_use]
+    pub fn template(mut self, template: TemplateId) -> Self {
+        self.template = Some(template);
+        self
+    }
+
+    /// Coupons on a page: 1 to 500. 50 unless said otherwise.
+    #[must_use]
+    pub fn page_size(mut self, page_size: u32) -> Self {
+        self.page_size = page_size;
+        self
+    }
+}
+
+/// Where the next page of a listing begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CouponCursor(pub(crate) bytes::Bytes);
+
+/// Some coupons of a user, in the order of template and seq.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CouponPage {
+    /// The coupons.
+    pub coupons: Vec<Coupon>,
+    /// Where the next page begins; none: this was the last.
+    pub next: Option<CouponCursor>,
+}
+
+impl Coupon {
+    pub(crate) fn from_wire(wire: v1::Coupon) -> Result<Self, Malformed> {
+        Ok(Self {
+            coupon_id: CouponId::try_from_slice(&wire.coupon_id).map_err(|_| Malformed("a coupon id"))?,
+            user: UserId(wire.user_id),
+            template: TemplateId::try_new(wire.template_id).map_err(|_| Malformed("a template id"))?,
+            seq: wire.seq,
+            request_id: RequestId::try_from_slice(&wire.request_id).map_err(|_| Malformed("a request id"))?,
+            status: CouponStatus::from_number(wire.status),
+            claimed_at_ms: wire.claimed_at_ms,
+            valid_from_ms: wire.valid_from_ms,
+            valid_until_ms: wire.valid_until_ms,
+            replayed: wire.replayed,
+        })
+    }
+}
+
+impl CouponPage {
+    pub(crate) fn from_wire(wire: v1::CouponPage) -> Result<Self, Malformed> {
+        let coupons = wire.coupons.into_iter().map(Coupon::from_wire).collect::<Result<_, _>>()?;
+        let next = (!wire.next_cursor.is_empty()).then_some(CouponCursor(wire.next_cursor));
+        Ok(Self { coupons, next })
+    }
+}
+
+impl CouponStatus {
+    fn from_number(number: i32) -> Self {
+        match v1::CouponStatus::try_from(number) {
+            Ok(v1::CouponStatus::Unused) => Self::Unused,
+            Ok(v1::CouponStatus::Locked) => Self::Locked,
+            Ok(v1::CouponStatus::Used) => Self::Used,
+            Ok(v1::CouponStatus::Expired) => Self::Expired,
+            Ok(v1::CouponStatus::Unspecified) | Err(_) => Self::Newer(number),
+        }
+    }
+
+    pub(crate) fn number(self) -> i32 {
+        match self {
+            Self::Unused => v1::CouponStatus::Unused.into(),
+            Self::Locked => v1::CouponStatus::Locked.into(),
+            Self::Used => v1::CouponStatus::Used.into(),
+            Self::Expired => v1::CouponStatus::Expired.into(),
+            Self::Newer(number) => number,
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! The errors: one enum for each operation, all with the same three questions.
+
+use std::time::Duration;
+
+use scrip_protocol::Disposition;
+use scrip_protocol::v1::Code;
+
+use crate::config::ConfigError;
+use crate::failure::Failure;
+use crate::policy::{self, Kind};
+
+/// Why a client could not be made.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ConnectError {
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Every proxy refuses this caller: mend the token, the name, the version or the topology.
+    #[error("every proxy refuses this client: {}", list(.0))]
+    Refused(Vec<ProxyFailure>),
+    /// There is no tokio runtime to run on.
+    #[error("a client needs a tokio runtime; blocking::Client brings its own")]
+    NoRuntime,
+    /// No proxy could be reached in time.
+    #[error("no proxy could be reached: {}", list(.0))]
+    Unreachable(Vec<ProxyFailure>),
+}
+
+/// Why a proxy does not serve this client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProxyFailure {
+    /// The proxy's address.
+    pub proxy: String,
+    /// The code of its refusal; none when it could not be reached.
+    pub code: Option<Code>,
+    /// What happened, for people.
+    pub detail: String,
+}
+
+fn list(failures: &[ProxyFailure]) -> String {
+    let lines: Vec<_> = failures.iter().map(|failure| format!("{}: {}", failure.proxy, failure.detail)).collect();
+    lines.join("; ")
+}
+
+macro_rules! operation_error {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $code:ident,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+        pub enum $name {
+            $($(#[$variant_doc])* #[error("{0}")] $variant(Failure),)*
+            /// Not applied, and the same request is refused again until something changes: the detail says what.
+            #[error("{0}")]
+            Rejected(Failure),
+            /// Not applied; the same request may succeed later.
+            #[error("{0}")]
+            Unavailable(Failure),
+            /// It may or may not have taken effect: ask again with the same request id.
+            #[error("{0}")]
+            Unknown(Failure),
+        }
+
+        impl $name {
+            /// What became of the request.
+            pub fn disposition(&self) -> Disposition {
+                match self {
+                    $(Self::$variant(_) => Disposition::NotApplied,)*
+                    Self::Rejected(_) => Disposition::NotApplied,
+                    Self::Unavailable(_) => Disposition::NotApplied,
+                    Self::Unknown(_) => Disposition::Unknown,
+                }
+            }
+
+            /// The code, also where the client found the failure by itself.
+            pub fn code(&self) -> Code {
+                self.failure().code()
+            }
+
+            /// What was wrong and how to mend it, for people.
+            pub fn detail(&self) -> &str {
+                self.failure().detail()
+            }
+
+            /// When the proxy advises to try again.
+            pub fn retry_after(&self) -> Option<Duration> {
+                self.failure().retry_after()
+            }
+
+            /// Everything that is known about it.
+            pub fn failure(&self) -> &Failure {
+                match self {
+                    $(Self::$variant(failure) => failure,)*
+                    Self::Rejected(failure) => failure,
+                    Self::Unavailable(failure) => failure,
+                    Self::Unknown(failure) => failure,
+                }
+            }
+        }
+
+        impl From<Failure> for $name {
+            fn from(failure: Failure) -> Self {
+                match failure.code {
+                    $(Code::$code => Self::$variant(failure),)*
+                    code => match (policy::kind(code), failure.disposition()) {
+                        (Kind::Rejected, _) => Self::Rejected(failure),
+                        (Kind::Unavailable, _) => Self::Unavailable(failure),
+                        // A code that a newer proxy added: its range says that much.
+                        (Kind::Unknown, Disposition::NotApplied) => Self::Rejected(failure),
+                        (Kind::Unknown, Disposition::Unknown | Disposition::Applied) => Self::Unknown(failure),
+                    },
+                }
+            }
+        }
+    };
+}
+
+operation_error! {
+    /// Why a claim gave no coupon.
+    ClaimError {
+        /// No template has this id.
+        TemplateNotFound = TemplateNotFound,
+        /// The template is still a draft.
+        NotPublished = TemplateNotPublished,
+        /// The template is paused.
+        Paused = TemplatePaused,
+        /// The template is closed for good.
+        Closed = TemplateClosed,
+        /// Claims are not accepted yet.
+        NotStarted = ClaimNotStarted,
+        /// Claims are no longer accepted.
+        Ended = ClaimEnded,
+        /// Every unit became a coupon.
+        SoldOut = SoldOut,
+        /// The user has as many coupons of the template as one user may.
+        LimitReached = LimitReached,
+        /// The request id belongs to another request.
+        RequestIdReused = RequestIdReused,
+        /// The deadline passed before anything happened.
+        DeadlineExceeded = DeadlineExceeded,
+    }
+}
+
+operation_error! {
+    /// Why the coupon of a request id could not be told.
+    GetClaimError {
+        /// No coupon carries this request id.
+        NotFound = ClaimNotFound,
+        /// No template has this id.
+        TemplateNotFound = TemplateNotFound,
+        /// The deadline passed.
+        DeadlineExceeded = DeadlineExceeded,
+    }
+}
+
+operation_error! {
+    /// Why a user's coupons could not be listed.
+    ListCouponsError {
+        /// The deadline passed.
+        DeadlineExceeded = DeadlineExceeded,
+    }
+}
+
+operation_error! {
+    /// Why a template was not created.
+    CreateTemplateError {
+        /// The request id belongs to another request.
+        RequestIdReused = RequestIdReused,
+        /// The deadline passed before anything happened.
+        DeadlineExceeded = DeadlineExceeded,
+    }
+}
+
+operation_error! {
+    /// Why a template could not be read.
+    GetTemplateError {
+        /// No template has this id.
+        NotFound = TemplateNotFound,
+        /// The deadline passed.
+        DeadlineExceeded = DeadlineExceeded,
+    }
+}
+
+operation_error! {
+    /// Why templates could not be listed.
+    ListTemplatesError {
+        /// The deadline passed.
+        DeadlineExceeded = DeadlineExceeded,
+    }
+}
+
+operation_error! {
+    /// Why a template's status was not changed.
+    SetStatusError {
+        /// No template has this id.
+        NotFound = TemplateNotFound,
+        /// The action does not lead on from the template's status.
+        InvalidTransition = InvalidTransition,
+        /// The deadline passed before anything happened.
+        DeadlineExceeded = DeadlineExceeded,
+    }
+}
+
+operation_error! {
+    /// Why a template's stock was not changed.
+    ReplenishError {
+        /// No template has this id.
+        NotFound = TemplateNotFound,
+        /// The template is closed for good.
+        Closed = TemplateClosed,
+        /// The template is still a draft.
+        NotPublished = TemplateNotPublished,
+        /// The request id belongs to another request.
+        RequestIdReused = RequestIdReused,
+        /// The deadline passed before anything happened.
+        DeadlineExceeded = DeadlineExceeded,
+    }
+}
+
+operation_error! {
+    /// Why no pong came.
+    PingError {
+        /// The deadline passed.
+        DeadlineExceeded = DeadlineExceeded,
+    }
+}

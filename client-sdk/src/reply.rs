@@ -1,0 +1,94 @@
+//! Answers off the wire: checked and typed before anything acts on them.
+
+use std::time::Duration;
+
+use bytes::BytesMut;
+use prost::Message;
+use scrip_protocol::frame::{self, FrameError};
+use scrip_protocol::v1::response::Result as Wire;
+use scrip_protocol::v1::{Code, GoAway, Response};
+
+use crate::coupon::{Coupon, CouponPage};
+use crate::failure::Failure;
+use crate::template::{StockChange, Template, TemplatePage};
+
+/// What a proxy answered, when it was OK.
+#[derive(Debug, Clone)]
+pub(crate) enum Answer {
+    Pong(u64),
+    Coupon(Coupon),
+    CouponPage(CouponPage),
+    Template(Box<Template>),
+    TemplatePage(TemplatePage),
+    StockChange(StockChange),
+}
+
+pub(crate) type Outcome = Result<Answer, Failure>;
+
+/// One frame from the proxy.
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    /// The answer to a request.
+    Reply { id: u64, outcome: Outcome },
+    /// The proxy is about to stop.
+    GoAway(GoAway),
+    /// The error that closes the connection.
+    Closing(Failure),
+}
+
+/// A part of an answer that cannot be what it says. Whatever the request did, this side cannot know it any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the proxy sent {0} that is not one")]
+pub(crate) struct Malformed(pub(crate) &'static str);
+
+/// Why the bytes of a connection cannot be trusted any longer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Garbage {
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+}
+
+/// Decodes every whole frame in the buffer. What came before a broken frame is still good and is in `found`.
+pub(crate) fn decode_all(buffer: &mut BytesMut, len_max: usize, found: &mut Vec<Incoming>) -> Result<(), Garbage> {
+    while let Some(bytes) = frame::take(buffer, len_max)? {
+        let response = Response::decode(bytes).map_err(FrameError::from)?;
+        found.push(incoming(response)?);
+    }
+    Ok(())
+}
+
+fn incoming(response: Response) -> Result<Incoming, Malformed> {
+    if response.id != 0 {
+        return Ok(Incoming::Reply { id: response.id, outcome: outcome(response)? });
+    }
+    match response.result {
+        Some(Wire::GoAway(notice)) => Ok(Incoming::GoAway(notice)),
+        _ => Ok(Incoming::Closing(failure(response))),
+    }
+}
+
+fn outcome(response: Response) -> Result<Outcome, Malformed> {
+    match Code::try_from(response.code) {
+        Ok(Code::Ok) => {}
+        Ok(Code::Unspecified) => return Err(Malformed("an answer without a code")),
+        Ok(Code::DuplicateCorrelationId) => return Err(Malformed("a duplicate of an id that is never used twice")),
+        Ok(_) | Err(_) => return Ok(Err(failure(response))),
+    }
+    Ok(Ok(match response.result {
+        Some(Wire::Coupon(coupon)) => Answer::Coupon(Coupon::from_wire(coupon)?),
+        Some(Wire::CouponPage(page)) => Answer::CouponPage(CouponPage::from_wire(page)?),
+        Some(Wire::Template(template)) => Answer::Template(Box::new(Template::from_wire(template)?)),
+        Some(Wire::TemplatePage(page)) => Answer::TemplatePage(TemplatePage::from_wire(page)?),
+        Some(Wire::StockChange(change)) => Answer::StockChange(StockChange::from_wire(change)?),
+        Some(Wire::Pong(pong)) => Answer::Pong(pong.nonce),
+        Some(Wire::Welcome(_) | Wire::GoAway(_)) | None => return Err(Malformed("an OK without its result")),
+    }))
+}
+
+pub(crate) fn failure(response: Response) -> Failure {
+    let retry_after = (response.retry_after_ms > 0).then(|| Duration::from_millis(response.retry_after_ms.into()));
+    let code = Code::try_from(response.code).unwrap_or_default();
+    Failure { code, number: response.code, detail: response.detail.into(), retry_after, sent: 0 }
+}

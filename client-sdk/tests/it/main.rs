@@ -1,0 +1,4 @@
+//! The client against a scripted proxy.
+
+mod fake;
+mod operations;
