@@ -1,4 +1,13 @@
 //! The client against a scripted proxy.
 
+mod balance;
+mod deadline;
+mod doubt;
+mod drain;
 mod fake;
+mod handshake;
+mod hostile;
+mod lifecycle;
 mod operations;
+mod resend;
+mod stream;
