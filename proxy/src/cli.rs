@@ -1,5 +1,6 @@
 //! The commands of `scrip-proxy`.
 
+pub mod audit;
 pub mod check;
 
 use std::path::PathBuf;

@@ -26,6 +26,7 @@
 
 pub mod admin;
 pub mod admission;
+pub mod audit;
 pub mod claim;
 pub mod cli;
 pub mod clock;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
-use scrip_proxy::cli::{Cli, Command, ConfigFile, check};
+use scrip_proxy::cli::{Cli, Command, ConfigFile, audit, check};
 use scrip_proxy::config::Config;
 use scrip_proxy::telemetry;
 use scrip_shard_config::Topology;
@@ -33,7 +33,12 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Migrate(_) => anyhow::bail!("migrate: not there yet"),
-        Command::Audit { .. } => anyhow::bail!("audit: not there yet"),
+        Command::Audit { config: ConfigFile { config }, json } => {
+            let config = Config::load(config)?;
+            let report = runtime(config.worker_threads)?.block_on(audit::audit(&config, json.as_deref()))?;
+            print!("{report}");
+            Ok(ExitCode::from(report.verdict.exit_code()))
+        }
     }
 }
 

@@ -1,0 +1,158 @@
+//! The audit: do the promises hold, as far as the stores show it?
+//!
+//! Reads every primary and meta, writes nothing, and needs no proxy. It can run while claims are taken: each primary is
+//! read in one snapshot, and the comparisons allow for what moves between the snapshots (how: see `compare`). A primary
+//! that cannot be read makes the verdict incomplete, never clean.
+//!
+//! - `sql`: every query. `link`: a connection in a snapshot.
+//! - `meta`, `scan`: what is read. `compare`: the checks, pure. `report`: what comes out.
+
+mod compare;
+mod link;
+mod meta;
+pub mod report;
+mod scan;
+mod sql;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use scrip_shard_config::{Primary, PrimaryId, Topology};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+pub use link::LinkError;
+pub use report::{Finding, Kind, Report, Unaudited, Verdict};
+
+use compare::Evidence;
+use link::Link;
+use meta::MetaView;
+use scan::Scan;
+
+/// How an audit reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// One connection.
+    pub connect_timeout: Duration,
+    /// One query. Twelve million coupons over thirty primaries are some seconds; this is for far more.
+    pub query_timeout: Duration,
+    /// Primaries read at once. Bounds what an audit costs the machine that runs them all.
+    pub primaries_at_once: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { connect_timeout: Duration::from_secs(5), query_timeout: Duration::from_secs(600), primaries_at_once: 16 }
+    }
+}
+
+/// Why nothing could be audited.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// Without meta there is nothing to compare with.
+    #[error("meta on {primary} could not be read: {source}")]
+    Meta {
+        /// The primary that holds meta.
+        primary: PrimaryId,
+        /// Why.
+        source: LinkError,
+    },
+    /// The topology names no such primary; the checks of the topology rule it out.
+    #[error("the topology has no primary {0}")]
+    NoPrimary(PrimaryId),
+}
+
+/// Audits the whole deployment. Only [`Verdict::Clean`] means that all is well.
+///
+/// # Errors
+/// When meta cannot be read. A primary that cannot be read is in [`Report::unaudited`].
+pub async fn run(topology: &Arc<Topology>, options: Options) -> Result<Report, AuditError> {
+    let started = Instant::now();
+    let before = Arc::new(read_meta(topology, options).await?);
+    let (scans, unaudited) = scan_all(topology, &before, options).await;
+    let after = read_meta(topology, options).await?;
+    let complete = unaudited.is_empty();
+    let findings = compare::compare(&Evidence { before: &before, scans: &scans, after: &after, complete });
+    Ok(Report {
+        version: report::REPORT_VERSION,
+        verdict: verdict(complete, &findings),
+        topology_version: topology.version,
+        primaries: scans.len(),
+        unaudited,
+        templates: after.templates.len(),
+        coupons: scans.values().flat_map(|scan| scan.coupons.values()).map(|coupons| coupons.count).sum(),
+        issued: scans.values().flat_map(|scan| scan.ledgers.values()).map(|ledger| ledger.issued).sum(),
+        findings,
+        took_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+    })
+}
+
+fn verdict(complete: bool, findings: &[Finding]) -> Verdict {
+    match (complete, findings.is_empty()) {
+        (false, _) => Verdict::Incomplete,
+        (true, false) => Verdict::Findings,
+        (true, true) => Verdict::Clean,
+    }
+}
+
+async fn read_meta(topology: &Topology, options: Options) -> Result<MetaView, AuditError> {
+    let id = topology.meta;
+    let primary = topology.primary(id).ok_or(AuditError::NoPrimary(id))?;
+    let failed = |source| AuditError::Meta { primary: id, source };
+    let mut link = open(primary, options).await.map_err(failed)?;
+    let view = MetaView::read(&mut link).await.map_err(failed)?;
+    link.close().await;
+    Ok(view)
+}
+
+async fn scan_all(
+    topology: &Arc<Topology>,
+    before: &Arc<MetaView>,
+    options: Options,
+) -> (BTreeMap<PrimaryId, Scan>, Vec<Unaudited>) {
+    let places = Arc::new(Semaphore::new(options.primaries_at_once.max(1)));
+    let mut tasks = JoinSet::new();
+    for primary in &topology.primaries {
+        let (topology, before, places) = (Arc::clone(topology), Arc::clone(before), Arc::clone(&places));
+        let primary = primary.clone();
+        tasks.spawn(async move {
+            let _place = places.acquire_owned().await;
+            (primary.id, scan_one(&primary, &topology, &before, options).await)
+        });
+    }
+    let (mut scans, mut unaudited) = (BTreeMap::new(), Vec::new());
+    let mut left: Vec<PrimaryId> = topology.primaries.iter().map(|primary| primary.id).collect();
+    while let Some(joined) = tasks.join_next().await {
+        // A task that panicked stays in `left`.
+        let Ok((id, scanned)) = joined else { continue };
+        left.retain(|other| *other != id);
+        match scanned {
+            Ok(scan) => _ = scans.insert(id, scan),
+            Err(LinkError(why)) => unaudited.push(Unaudited { primary: id.0, why }),
+        }
+    }
+    let crashed = |id: PrimaryId| Unaudited { primary: id.0, why: "the audit of it crashed".to_owned() };
+    unaudited.extend(left.into_iter().map(crashed));
+    unaudited.sort_by_key(|unaudited| unaudited.primary);
+    (scans, unaudited)
+}
+
+async fn scan_one(
+    primary: &Primary,
+    topology: &Topology,
+    before: &MetaView,
+    options: Options,
+) -> Result<Scan, LinkError> {
+    let mut link = open(primary, options).await?;
+    let scan = Scan::read(&mut link, primary.id, topology, before).await?;
+    link.close().await;
+    Ok(scan)
+}
+
+async fn open(primary: &Primary, options: Options) -> Result<Link, LinkError> {
+    Link::open(primary, options.connect_timeout, options.query_timeout).await
+}

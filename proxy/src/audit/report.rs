@@ -1,0 +1,222 @@
+//! What an audit found, for people and as data.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// The version of the JSON form; raised when a field changes its meaning or goes away.
+pub const REPORT_VERSION: u32 = 1;
+
+/// What can be wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The coupons of a sub-stock on a primary are not as many as its ledger issued: a row was deleted or added by hand,
+    /// or the ledger was changed by hand.
+    LedgerDiffers,
+    /// The ledgers issued more than a sub-stock's allotment.
+    AllotmentExceeded,
+    /// The ledgers issued more than the template's total.
+    TotalExceeded,
+    /// The allotments do not add up to the total.
+    AllotmentsDiffer,
+    /// Sold out is said, and units are left.
+    SoldOutTooSoon,
+    /// One request id made several coupons.
+    RequestTwice,
+    /// A user's coupons of a template are not numbered 1, 2, ...
+    SeqGap,
+    /// A user holds more than the limit.
+    LimitExceeded,
+    /// A row stands under another tail than its user's.
+    TailDiffers,
+    /// A tail has rows on a primary that it does not belong to.
+    ForeignTail,
+    /// Rows of a template that meta does not have.
+    UnknownTemplate,
+    /// Rows of a sub-stock that the template does not have.
+    UnknownSubStock,
+    /// A published template lacks ledger rows, or has too many.
+    LedgerRows,
+    /// A fence is above the epoch of meta: meta has lost commits, or the fence was changed by hand.
+    FenceAboveMeta,
+    /// Meta's list of sub-stocks and its records of them differ.
+    SubStocksDiffer,
+}
+
+impl Kind {
+    /// The promise that it breaks, or endangers.
+    #[must_use]
+    pub fn promise(self) -> u8 {
+        match self {
+            Kind::AllotmentExceeded
+            | Kind::TotalExceeded
+            | Kind::AllotmentsDiffer
+            | Kind::FenceAboveMeta
+            | Kind::LedgerRows
+            | Kind::UnknownTemplate
+            | Kind::UnknownSubStock
+            | Kind::SubStocksDiffer => 1,
+            Kind::SoldOutTooSoon => 2,
+            Kind::RequestTwice => 3,
+            Kind::SeqGap | Kind::LimitExceeded | Kind::TailDiffers | Kind::ForeignTail => 4,
+            Kind::LedgerDiffers => 5,
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Kind::LedgerDiffers => "the coupons are not as many as the ledger issued",
+            Kind::AllotmentExceeded => "more issued than allotted",
+            Kind::TotalExceeded => "more issued than the total",
+            Kind::AllotmentsDiffer => "the allotments do not add up to the total",
+            Kind::SoldOutTooSoon => "sold out, and units are left",
+            Kind::RequestTwice => "one request made several coupons",
+            Kind::SeqGap => "the numbers of a user's coupons have a gap",
+            Kind::LimitExceeded => "a user is above the limit",
+            Kind::TailDiffers => "a coupon stands under another tail than its user's",
+            Kind::ForeignTail => "coupons of a tail that belongs to another primary",
+            Kind::UnknownTemplate => "the template is not in meta",
+            Kind::UnknownSubStock => "the sub-stock is not in meta",
+            Kind::LedgerRows => "ledger rows are missing, or too many",
+            Kind::FenceAboveMeta => "a fence is above the epoch of meta",
+            Kind::SubStocksDiffer => "the template's sub-stocks are not those of meta",
+        }
+    }
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Finding {
+    /// What.
+    pub kind: Kind,
+    /// The promise that it breaks, or endangers: 1 to 5.
+    pub promise: u8,
+    /// On which primary; `None`: over all.
+    pub primary: Option<u16>,
+    /// Of which template.
+    pub template: Option<u32>,
+    /// Of which sub-stock.
+    pub sub_stock: Option<u16>,
+    /// Of which user.
+    pub user: Option<u64>,
+    /// What should be there.
+    pub expected: String,
+    /// What is there.
+    pub found: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(primary) = self.primary {
+            write!(f, "p{primary:02} ")?;
+        }
+        if let Some(template) = self.template {
+            write!(f, "template {template} ")?;
+        }
+        if let Some(sub_stock) = self.sub_stock {
+            write!(f, "sub-stock {sub_stock:02} ")?;
+        }
+        if let Some(user) = self.user {
+            write!(f, "user {user} ")?;
+        }
+        write!(f, "{}: expected {}, found {}", self.kind.words(), self.expected, self.found)
+    }
+}
+
+/// A primary that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unaudited {
+    /// Which.
+    pub primary: u16,
+    /// Why.
+    pub why: String,
+}
+
+/// What an audit came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Everything was read, and every promise holds as far as the stores show it.
+    Clean,
+    /// Everything was read, and something is wrong.
+    Findings,
+    /// Not everything could be read.
+    Incomplete,
+}
+
+impl Verdict {
+    /// The exit code of the command.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Verdict::Clean => 0,
+            Verdict::Findings => 1,
+            Verdict::Incomplete => 2,
+        }
+    }
+}
+
+/// An audit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// [`REPORT_VERSION`].
+    pub version: u32,
+    /// What it came to. Only [`Verdict::Clean`] is good.
+    pub verdict: Verdict,
+    /// The topology that it went by.
+    pub topology_version: u64,
+    /// Primaries that were read.
+    pub primaries: usize,
+    /// Primaries that could not be read.
+    pub unaudited: Vec<Unaudited>,
+    /// Templates in meta.
+    pub templates: usize,
+    /// Coupons counted.
+    pub coupons: u64,
+    /// Units that the ledgers say were issued.
+    pub issued: u64,
+    /// What is wrong, by kind and place. Of each kind that is listed user by user, at most 100 a primary.
+    pub findings: Vec<Finding>,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+}
+
+const PROMISES: [(u8, &str); 5] = [
+    (1, "no oversell: issued <= allotted <= total, by the ledgers of all primaries"),
+    (2, "no undersell: sold out is said only when all is issued"),
+    (3, "exactly once: no request made two coupons"),
+    (4, "the limit per user: densely numbered, on the one right primary"),
+    (5, "durable: every unit that was issued is a coupon that is there"),
+];
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Report { primaries, templates, coupons, issued, took_ms, .. } = self;
+        writeln!(f, "{primaries} primaries, {templates} templates, {coupons} coupons, {issued} issued, {took_ms} ms")?;
+        for (promise, words) in PROMISES {
+            let count = self.findings.iter().filter(|finding| finding.promise == promise).count();
+            let verdict = match (count, self.unaudited.is_empty()) {
+                (0, true) => "holds".to_owned(),
+                (0, false) => "not known".to_owned(),
+                (count, _) => format!("{count} finding(s)"),
+            };
+            writeln!(f, "  {promise}  {verdict:<14} {words}")?;
+        }
+        for finding in &self.findings {
+            writeln!(f, "finding: {finding}")?;
+        }
+        for Unaudited { primary, why } in &self.unaudited {
+            writeln!(f, "not audited: p{primary:02}: {why}")?;
+        }
+        writeln!(f, "{}", verdict_words(self.verdict))
+    }
+}
+
+fn verdict_words(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Clean => "clean",
+        Verdict::Findings => "FINDINGS: something is wrong",
+        Verdict::Incomplete => "INCOMPLETE: not everything could be read, so nothing is certain",
+    }
+}

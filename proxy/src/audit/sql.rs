@@ -1,0 +1,46 @@
+//! Every SQL text of the audit. All of them read.
+//!
+//! The two passes over `coupon` are one scan of its clustered index each; what they return is as long as the list of
+//! sub-stocks, or of findings, and never as long as the table.
+
+/// Every read of one primary sees one moment. Outlasts no lock: InnoDB reads old versions.
+pub(super) const REPEATABLE: &str = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ";
+/// The moment.
+pub(super) const SNAPSHOT: &str = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
+/// Its end.
+pub(super) const END: &str = "ROLLBACK";
+
+/// Which primary this is.
+pub(super) const NODE: &str = "SELECT primary_id, topology_version FROM node WHERE id = 1";
+
+/// The ledger of each sub-stock over its stripes.
+pub(super) const LEDGER: &str = "SELECT template_id, sub_stock, COUNT(*), MAX(stripe), MAX(epoch), \
+     CAST(SUM(issued) AS UNSIGNED) FROM stock_ledger GROUP BY template_id, sub_stock";
+
+/// First pass: the coupons of each sub-stock, and whether one of them is worth a closer look.
+pub(super) const COUPONS: &str = "SELECT template_id, sub_stock, COUNT(*), MAX(seq), \
+     CAST(SUM(tail <> user_id % 10000) AS UNSIGNED) FROM coupon GROUP BY template_id, sub_stock";
+
+/// Second pass, in the order of the primary key: users whose numbers have a gap, or who hold one request twice.
+pub(super) const USERS: &str = "SELECT user_id, template_id, COUNT(*), MIN(seq), MAX(seq), \
+     COUNT(DISTINCT request_id) FROM coupon GROUP BY tail, user_id, template_id \
+     HAVING MIN(seq) <> 1 OR MAX(seq) <> COUNT(*) OR COUNT(DISTINCT request_id) <> COUNT(*) LIMIT ?";
+
+/// The tails that have coupons here: jumps from one to the next.
+pub(super) const TAILS: &str = "SELECT DISTINCT tail FROM coupon";
+/// A closer look at a tail that does not belong here.
+pub(super) const TAIL: &str = "SELECT COUNT(*), MIN(user_id) FROM coupon WHERE tail = ?";
+/// A closer look at rows that stand under another tail than their user's.
+pub(super) const MISPLACED: &str =
+    "SELECT tail, user_id, template_id FROM coupon WHERE tail <> user_id % 10000 LIMIT ?";
+/// A closer look at a template with a number above its limit.
+pub(super) const ABOVE_LIMIT: &str = "SELECT user_id, COUNT(*), MAX(seq) FROM coupon WHERE template_id = ? \
+     GROUP BY tail, user_id HAVING MAX(seq) > ? LIMIT ?";
+
+/// Every template.
+pub(super) const TEMPLATES: &str =
+    "SELECT template_id, definition, status, total_stock, sold_out, revision, sub_stocks, stripes FROM meta_template";
+/// Every sub-stock.
+pub(super) const SUB_STOCKS: &str = "SELECT template_id, sub_stock, allotment, epoch FROM meta_sub_stock";
+/// Templates with a withdrawal that waits for its fences.
+pub(super) const WITHDRAWALS: &str = "SELECT DISTINCT template_id FROM meta_stock_change WHERE units_applied IS NULL";
