@@ -38,7 +38,7 @@ fn parse(text: &str, units: &[(&str, u64)]) -> Option<u64> {
 }
 
 fn show(number: u64, units: &[(&str, u64)]) -> String {
-    let fits = |&&(_, factor): &&(&str, u64)| number != 0 && number % factor == 0;
+    let fits = |&&(_, factor): &&(&str, u64)| number != 0 && number.is_multiple_of(factor);
     match units.iter().find(fits).or(units.last()) {
         Some((name, factor)) => format!("{}{name}", number / factor),
         None => number.to_string(),
