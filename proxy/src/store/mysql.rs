@@ -1,1 +1,154 @@
-//! The MySQL primaries and the meta schema.
+//! The MySQL primaries and the meta schema. No SQL outside [`sql`] and the migrations beside it.
+//!
+//! Every call is one attempt. The driver sends nothing twice: its `Conn` has no reconnect, and its pool is not used.
+//! A call that is dropped midway, or that ran out of time, closes its connection.
+//!
+//! | module       | what                                                                  |
+//! |--------------|-----------------------------------------------------------------------|
+//! | `writer`     | a record lane's own connection                                        |
+//! | `read`       | coupons of users                                                      |
+//! | `ledger`     | ledgers and fences                                                    |
+//! | `meta`       | templates, epochs, allotments                                         |
+//! | `terms`      | the servers behind the primaries, and their terms                     |
+//! | `dial`       | connecting, and whether it is the server that the topology means      |
+//! | `session`    | one connection, set up                                                |
+//! | `pool`       | a few sessions to one primary                                         |
+//! | `facts`      | what a server says of itself                                          |
+//! | `failure`    | error numbers, and what they mean for a claim                         |
+//! | [`migrate`]  | applies the migrations to all primaries                               |
+//! | [`check`]    | what an operator should know of a primary                             |
+//! | `schema`     | the migrations, and which of them a server has                        |
+//! | `sql`        | every SQL text                                                        |
+
+pub mod check;
+mod dial;
+mod facts;
+mod failure;
+mod ledger;
+mod meta;
+pub mod migrate;
+mod pool;
+mod read;
+mod schema;
+mod session;
+mod sql;
+mod terms;
+mod timeouts;
+mod writer;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use scrip_shard_config::{PrimaryId, Topology};
+
+pub use self::facts::{Flavour, ServerFacts};
+pub use self::sql::keys::KEYS_MAX;
+pub use self::sql::record::RECORD_ROWS_MAX;
+pub use self::timeouts::MysqlTimeouts;
+pub use self::writer::MysqlWriter;
+
+use self::dial::Target;
+use self::pool::Pool;
+use self::schema::Part;
+use self::terms::Terms;
+use super::{CouponRow, Fence, FenceError, ListQuery, RecordStore, Server, StockKey, StoreError};
+
+/// The primaries of a topology, and the meta schema on one of them. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct MysqlStore {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    backends: BTreeMap<PrimaryId, Backend>,
+    meta: Pool,
+    terms: Terms,
+}
+
+/// One primary. What hangs here holds up nobody else.
+#[derive(Debug)]
+struct Backend {
+    target: Target,
+    pool: Pool,
+}
+
+impl MysqlStore {
+    /// The stores of this topology. Connects to nothing yet.
+    ///
+    /// # Errors
+    /// When the topology does not hold its own meta primary, which its own checks rule out.
+    pub fn try_new(topology: &Topology, timeouts: MysqlTimeouts) -> Result<MysqlStore, StoreError> {
+        let mut backends = BTreeMap::new();
+        for primary in &topology.primaries {
+            let target = Target::new(primary, topology.version, timeouts);
+            backends.insert(primary.id, Backend { pool: Pool::new(target.clone(), Part::Primary), target });
+        }
+        let meta = topology.primary(topology.meta).ok_or_else(|| unknown(topology.meta))?;
+        let meta = Pool::new(Target::new(meta, topology.version, timeouts), Part::Meta);
+        Ok(MysqlStore { inner: Arc::new(Inner { backends, meta, terms: Terms::default() }) })
+    }
+}
+
+fn unknown(primary: PrimaryId) -> StoreError {
+    StoreError::Refused(format!("the topology has no primary {primary}"))
+}
+
+impl Inner {
+    fn backend(&self, primary: PrimaryId) -> Result<&Backend, StoreError> {
+        self.backends.get(&primary).ok_or_else(|| unknown(primary))
+    }
+
+    /// The server that a new connection leads to.
+    async fn server(&self, primary: PrimaryId, identity: &str) -> Result<Server, StoreError> {
+        self.terms.remembered(&self.meta, primary, identity).await
+    }
+
+    /// The server behind the primary, asked over the wire, with the term that meta gives it now.
+    async fn server_now(&self, primary: PrimaryId) -> Result<Server, StoreError> {
+        let pool = &self.backend(primary)?.pool;
+        let lease = pool.lease().await?;
+        let identity = lease.session.facts().identity.clone();
+        if let Some(server) = self.terms.confirmed(&self.meta, primary, &identity).await? {
+            lease.keep();
+            return Ok(server);
+        }
+        // Meta knows another server: an old connection may lead to the one that was replaced, a new one tells.
+        drop(lease);
+        pool.forget_idle();
+        let lease = pool.lease().await?;
+        let identity = lease.session.facts().identity.clone();
+        lease.keep();
+        self.terms.asked(&self.meta, primary, &identity).await
+    }
+}
+
+impl RecordStore for MysqlStore {
+    type Writer = MysqlWriter;
+
+    fn writer(&self, primary: PrimaryId, lane: u16) -> MysqlWriter {
+        MysqlWriter::new(Arc::clone(&self.inner), primary, lane)
+    }
+
+    async fn list(&self, primary: PrimaryId, query: ListQuery) -> Result<Vec<CouponRow>, StoreError> {
+        read::list(&self.inner.backend(primary)?.pool, query).await
+    }
+
+    async fn create_ledger(&self, primary: PrimaryId, keys: &[StockKey], stripes: u16) -> Result<(), StoreError> {
+        ledger::create(&self.inner.backend(primary)?.pool, keys, stripes).await
+    }
+
+    async fn server(&self, primary: PrimaryId) -> Result<Server, StoreError> {
+        self.inner.server_now(primary).await
+    }
+
+    async fn raise_fences(
+        &self,
+        primary: PrimaryId,
+        server: &Server,
+        fences: &[(StockKey, u64)],
+        stripes: u16,
+    ) -> Result<Vec<Fence>, FenceError> {
+        ledger::raise_fences(&self.inner.backend(primary)?.pool, server, fences, stripes).await
+    }
+}

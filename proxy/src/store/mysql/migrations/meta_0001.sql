@@ -1,18 +1,18 @@
 -- The list of primaries, and the server behind each. The term rises whenever that server changes.
-CREATE TABLE meta_primary (
+CREATE TABLE IF NOT EXISTS meta_primary (
   primary_id SMALLINT UNSIGNED NOT NULL PRIMARY KEY,
   identity VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   term INT UNSIGNED NOT NULL
 ) ENGINE=InnoDB;
 
 -- One counter for the revisions of all templates.
-CREATE TABLE meta_revision (
+CREATE TABLE IF NOT EXISTS meta_revision (
   id TINYINT UNSIGNED NOT NULL PRIMARY KEY,
   revision BIGINT UNSIGNED NOT NULL
 ) ENGINE=InnoDB;
-INSERT INTO meta_revision (id, revision) VALUES (1, 0);
+INSERT IGNORE INTO meta_revision (id, revision) VALUES (1, 0);
 
-CREATE TABLE meta_template (
+CREATE TABLE IF NOT EXISTS meta_template (
   template_id INT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
   create_request_id BINARY(16) NOT NULL,
   -- a scrip.v1.TemplateDefinition
@@ -29,7 +29,7 @@ CREATE TABLE meta_template (
   KEY (revision)
 ) ENGINE=InnoDB;
 
-CREATE TABLE meta_sub_stock (
+CREATE TABLE IF NOT EXISTS meta_sub_stock (
   template_id INT UNSIGNED NOT NULL,
   sub_stock SMALLINT UNSIGNED NOT NULL,
   allotment BIGINT UNSIGNED NOT NULL,
@@ -41,7 +41,7 @@ CREATE TABLE meta_sub_stock (
   PRIMARY KEY (template_id, sub_stock)
 ) ENGINE=InnoDB;
 
-CREATE TABLE meta_stock_change (
+CREATE TABLE IF NOT EXISTS meta_stock_change (
   template_id INT UNSIGNED NOT NULL,
   request_id BINARY(16) NOT NULL,
   units_requested BIGINT NOT NULL,

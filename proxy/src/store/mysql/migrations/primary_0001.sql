@@ -1,5 +1,5 @@
 -- Who this primary is: checked on every new connection and in every transaction that writes coupons.
-CREATE TABLE node (
+CREATE TABLE IF NOT EXISTS node (
   id TINYINT UNSIGNED NOT NULL PRIMARY KEY,
   primary_id SMALLINT UNSIGNED NOT NULL,
   topology_version BIGINT UNSIGNED NOT NULL
@@ -7,7 +7,7 @@ CREATE TABLE node (
 
 -- One row a coupon. The primary key enforces the limit per user, finds a replay, lists a user's coupons as one range
 -- and lets a tail move as one range; there is no other index. Rows are never deleted while the template can be claimed.
-CREATE TABLE coupon (
+CREATE TABLE IF NOT EXISTS coupon (
   tail SMALLINT UNSIGNED NOT NULL,
   user_id BIGINT UNSIGNED NOT NULL,
   template_id INT UNSIGNED NOT NULL,
@@ -21,7 +21,7 @@ CREATE TABLE coupon (
 
 -- Units issued from each sub-stock by this primary, and the fence that a record must match. Stripes are created with
 -- the sub-stock, never later.
-CREATE TABLE stock_ledger (
+CREATE TABLE IF NOT EXISTS stock_ledger (
   template_id INT UNSIGNED NOT NULL,
   sub_stock SMALLINT UNSIGNED NOT NULL,
   stripe SMALLINT UNSIGNED NOT NULL,

@@ -1,0 +1,56 @@
+//! Reading coupons.
+
+use std::time::Duration;
+
+use scrip_protocol::{RequestId, TemplateId, UserId};
+use scrip_shard_config::Tail;
+
+use super::failure::Failed;
+use super::pool::Pool;
+use super::session::{Session, decode};
+use super::sql;
+use crate::store::{CouponRow, ListQuery, StoreError};
+
+type Columns = (u64, u32, u16, Vec<u8>, u8, u64);
+
+fn coupon((user, template, seq, request, status, claimed_at_ms): Columns) -> Result<CouponRow, Failed> {
+    Ok(CouponRow {
+        user: UserId(user),
+        template: TemplateId::try_new(template).map_err(|_| Failed::unexpected("template 0"))?,
+        seq,
+        request: RequestId::try_from_slice(&request).map_err(|_| Failed::unexpected("a short request id"))?,
+        status,
+        claimed_at_ms,
+    })
+}
+
+/// Runs a query for coupons. As for cancellation, see [`Session::packet`].
+pub(super) async fn coupons(session: &mut Session, text: &[u8], limit: Duration) -> Result<Vec<CouponRow>, Failed> {
+    let rows = session.packet(text, 1, limit).await?.pop().unwrap_or_default();
+    decode::<Columns>(rows)?.into_iter().map(coupon).collect()
+}
+
+/// One page of a user's coupons.
+pub(super) async fn list(pool: &Pool, query: ListQuery) -> Result<Vec<CouponRow>, StoreError> {
+    let mut lease = pool.lease().await?;
+    let limit = pool.target().timeouts().read;
+    let rows = page(&mut lease.session, query, limit).await;
+    let rows = rows.map_err(|failed| failed.not_applied(&pool.target().whom()))?;
+    lease.keep();
+    Ok(rows)
+}
+
+async fn page(session: &mut Session, query: ListQuery, limit: Duration) -> Result<Vec<CouponRow>, Failed> {
+    let (user, tail) = (query.user.get(), Tail::of_user(query.user.get()).get());
+    let (after, seq) = query.after.map_or((0, 0), |(template, seq)| (template.get(), seq));
+    let rows: Vec<Columns> = match query.template.map(TemplateId::get) {
+        // Already past this template: nothing is left of it.
+        Some(template) if after > template => Vec::new(),
+        Some(template) => {
+            let seq = if after == template { seq } else { 0 };
+            session.rows(sql::LIST_TEMPLATE, (tail, user, template, seq, query.count_max), limit).await?
+        }
+        None => session.rows(sql::LIST, (tail, user, after, after, seq, query.count_max), limit).await?,
+    };
+    rows.into_iter().map(coupon).collect()
+}

@@ -1,0 +1,128 @@
+//! Statements over a list of keys.
+//!
+//! `OR` of `AND`s with FORCE INDEX: measured with 1,024 keys, MariaDB 10.11 turns a row-constructor `IN` of more than
+//! 1,000 into a join that scans the table, and without the hint it scans a small table, which would lock every row.
+
+use scrip_protocol::{TemplateId, UserId};
+use scrip_shard_config::Tail;
+
+use super::text::{hex, number};
+use crate::store::StockKey;
+
+/// Keys in one statement: what the parsers and range optimizers of both servers were tried with.
+pub const KEYS_MAX: usize = 1024;
+/// Statements in the packet of [`raise_fences`].
+pub(in crate::store::mysql) const FENCE_STATEMENTS: usize = 5;
+/// Which of them reads what was issued.
+pub(in crate::store::mysql) const FENCE_READ: usize = 3;
+/// Which of them is the COMMIT.
+pub(in crate::store::mysql) const FENCE_COMMIT: usize = 4;
+
+/// The coupons of these pairs. A locking read waits for the transactions that hold a row of theirs.
+pub(in crate::store::mysql) fn look_up(keys: &[(UserId, TemplateId)], lock: bool) -> Vec<u8> {
+    let mut sorted = keys.to_vec();
+    sorted.sort_unstable_by_key(|(user, template)| (Tail::of_user(user.get()), *user, *template));
+    sorted.dedup();
+    let mut out = Vec::with_capacity(256 + sorted.len() * 64);
+    out.extend_from_slice(
+        b"SELECT user_id,template_id,seq,request_id,status,claimed_at_ms FROM coupon FORCE INDEX (PRIMARY) WHERE ",
+    );
+    for (index, (user, template)) in sorted.iter().enumerate() {
+        out.extend_from_slice(if index == 0 { b"(tail=" } else { b" OR (tail=" });
+        number(&mut out, Tail::of_user(user.get()).get().into());
+        out.extend_from_slice(b" AND user_id=");
+        number(&mut out, user.get());
+        out.extend_from_slice(b" AND template_id=");
+        number(&mut out, template.get().into());
+        out.push(b')');
+    }
+    if lock {
+        out.extend_from_slice(b" LOCK IN SHARE MODE");
+    }
+    out
+}
+
+/// The fences of these sub-stocks, with a locking read.
+pub(in crate::store::mysql) fn fences(keys: &[StockKey]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256 + keys.len() * 48);
+    out.extend_from_slice(b"SELECT template_id,sub_stock,epoch,server FROM stock_ledger FORCE INDEX (PRIMARY) WHERE ");
+    sub_stocks(&mut out, &sorted(keys));
+    out.extend_from_slice(b" LOCK IN SHARE MODE");
+    out
+}
+
+/// The ledger rows of new sub-stocks; rows that exist stay as they are.
+pub(in crate::store::mysql) fn create_ledger(keys: &[StockKey], stripes: u16) -> Vec<u8> {
+    let mut out = Vec::with_capacity(128 + keys.len() * usize::from(stripes) * 24);
+    out.extend_from_slice(b"INSERT INTO stock_ledger (template_id,sub_stock,stripe,epoch,server,issued) VALUES ");
+    for (index, key) in sorted(keys).iter().enumerate() {
+        for stripe in 0..stripes {
+            out.extend_from_slice(if index == 0 && stripe == 0 { b"(" } else { b",(" });
+            number(&mut out, key.template.get().into());
+            out.push(b',');
+            number(&mut out, key.sub_stock.0.into());
+            out.push(b',');
+            number(&mut out, stripe.into());
+            out.extend_from_slice(b",0,'',0)");
+        }
+    }
+    // Not INSERT IGNORE, which would hide other errors.
+    out.extend_from_slice(b" ON DUPLICATE KEY UPDATE issued=issued");
+    out
+}
+
+/// Step 2 of a settle in one packet, so that no lock waits for a round trip or for a frozen proxy: lock the ledger
+/// rows, raise the fences that are not above, only then read what was issued, commit.
+pub(in crate::store::mysql) fn raise_fences(fences: &[(StockKey, u64)], server: &[u8; 16]) -> Vec<u8> {
+    let mut fences = fences.to_vec();
+    fences.sort_unstable();
+    let keys: Vec<StockKey> = fences.iter().map(|(key, _)| *key).collect();
+    let mut out = Vec::with_capacity(512 + fences.len() * 256);
+    out.extend_from_slice(b"BEGIN;SELECT COUNT(*) FROM stock_ledger FORCE INDEX (PRIMARY) WHERE ");
+    sub_stocks(&mut out, &keys);
+    out.extend_from_slice(b" FOR UPDATE;UPDATE stock_ledger FORCE INDEX (PRIMARY) SET server=");
+    hex(&mut out, server);
+    out.extend_from_slice(b",epoch=CASE");
+    for (key, epoch) in &fences {
+        out.extend_from_slice(b" WHEN ");
+        sub_stock(&mut out, key);
+        out.extend_from_slice(b" THEN ");
+        number(&mut out, *epoch);
+    }
+    out.extend_from_slice(b" END WHERE ");
+    for (index, (key, epoch)) in fences.iter().enumerate() {
+        out.extend_from_slice(if index == 0 { b"(" } else { b" OR (" });
+        sub_stock(&mut out, key);
+        out.extend_from_slice(b" AND epoch<=");
+        number(&mut out, *epoch);
+        out.push(b')');
+    }
+    out.extend_from_slice(
+        b";SELECT template_id,sub_stock,epoch,server,issued FROM stock_ledger FORCE INDEX (PRIMARY) WHERE ",
+    );
+    sub_stocks(&mut out, &keys);
+    out.extend_from_slice(b" FOR UPDATE;COMMIT");
+    out
+}
+
+fn sorted(keys: &[StockKey]) -> Vec<StockKey> {
+    let mut keys = keys.to_vec();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
+fn sub_stocks(out: &mut Vec<u8>, keys: &[StockKey]) {
+    for (index, key) in keys.iter().enumerate() {
+        out.extend_from_slice(if index == 0 { b"(" } else { b" OR (" });
+        sub_stock(out, key);
+        out.push(b')');
+    }
+}
+
+fn sub_stock(out: &mut Vec<u8>, key: &StockKey) {
+    out.extend_from_slice(b"template_id=");
+    number(out, key.template.get().into());
+    out.extend_from_slice(b" AND sub_stock=");
+    number(out, key.sub_stock.0.into());
+}

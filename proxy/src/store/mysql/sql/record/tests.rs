@@ -1,0 +1,54 @@
+use scrip_protocol::{RequestId, TemplateId, UserId};
+use scrip_shard_config::SubStock;
+
+use super::*;
+
+fn coupon(user: u64, sub_stock: u16, epoch: u64) -> NewCoupon {
+    NewCoupon {
+        user: UserId(user),
+        template: TemplateId::try_new(9).expect("not zero"),
+        seq: 1,
+        request: RequestId([0xab; 16]),
+        sub_stock: SubStock(sub_stock),
+        epoch,
+        stripe: 1,
+        claimed_at_ms: 77,
+    }
+}
+
+fn check(batch: &[NewCoupon], expect: &str) {
+    let mut packet = RecordPacket::default();
+    // Twice: the buffers of the first use must not show in the second.
+    packet.write(&[coupon(1, 1, 1), coupon(2, 2, 2)], &[1; 16], 1);
+    assert_eq!(String::from_utf8_lossy(packet.write(batch, &[0; 16], 5)), expect);
+}
+
+#[test]
+fn one_row() {
+    check(
+        &[coupon(120_042, 3, 8)],
+        "BEGIN;UPDATE stock_ledger FORCE INDEX (PRIMARY) SET issued=issued+1 WHERE (template_id=9 AND sub_stock=3 \
+         AND stripe=1 AND epoch=8 AND server=x'00000000000000000000000000000000');INSERT INTO coupon \
+         (tail,user_id,template_id,seq,request_id,sub_stock,claimed_at_ms) VALUES (IF(ROW_COUNT()=1 AND (SELECT \
+         topology_version FROM node WHERE id=1 LOCK IN SHARE MODE)=5,42,NULL),120042,9,1,\
+         x'abababababababababababababababab',3,77);COMMIT",
+    );
+}
+
+#[test]
+fn rows_and_ledgers_are_sorted_and_two_epochs_of_a_ledger_count_twice() {
+    check(
+        &[coupon(20_007, 2, 8), coupon(10_003, 1, 6), coupon(10_005, 2, 9), coupon(7, 1, 6)],
+        "BEGIN;UPDATE stock_ledger FORCE INDEX (PRIMARY) SET issued=issued+CASE WHEN template_id=9 AND sub_stock=1 \
+         AND stripe=1 THEN 2 WHEN template_id=9 AND sub_stock=2 AND stripe=1 THEN 1 WHEN template_id=9 AND \
+         sub_stock=2 AND stripe=1 THEN 1 END WHERE (template_id=9 AND sub_stock=1 AND stripe=1 AND epoch=6 AND \
+         server=x'00000000000000000000000000000000') OR (template_id=9 AND sub_stock=2 AND stripe=1 AND epoch=8 AND \
+         server=x'00000000000000000000000000000000') OR (template_id=9 AND sub_stock=2 AND stripe=1 AND epoch=9 AND \
+         server=x'00000000000000000000000000000000');INSERT INTO coupon \
+         (tail,user_id,template_id,seq,request_id,sub_stock,claimed_at_ms) VALUES (IF(ROW_COUNT()=3 AND (SELECT \
+         topology_version FROM node WHERE id=1 LOCK IN SHARE MODE)=5,3,NULL),10003,9,1,\
+         x'abababababababababababababababab',1,77),(5,10005,9,1,x'abababababababababababababababab',2,77),\
+         (7,7,9,1,x'abababababababababababababababab',1,77),(7,20007,9,1,x'abababababababababababababababab',2,77)\
+         ;COMMIT",
+    );
+}
