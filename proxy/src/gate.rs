@@ -45,3 +45,18 @@ impl Latch {
         changed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gate_is_open_when_no_lane_holds_it() {
+        let (gate, mut one, mut other) = (Gate::default(), Latch::default(), Latch::default());
+        assert!(one.close(&gate) && other.close(&gate));
+        assert!(!one.close(&gate), "closing twice changes nothing");
+        assert!(one.open(&gate) && !gate.is_open(), "the other lane still holds it");
+        assert!(other.open(&gate) && gate.is_open());
+        assert!(!other.open(&gate) && gate.is_open(), "opening twice changes nothing");
+    }
+}

@@ -80,3 +80,41 @@ fn split<T>(items: VecDeque<T>, mut gone: impl FnMut(&T) -> bool) -> (Vec<T>, Ve
     }
     (out, kept)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[test]
+    fn a_full_queue_gives_the_item_back() {
+        let queue = Queue::new(2);
+        assert_eq!([queue.push(1), queue.push(2), queue.push(3)], [Ok(()), Ok(()), Err(3)]);
+        let mut group = Vec::new();
+        queue.take(1, &mut group);
+        assert_eq!((group, queue.push(4)), (vec![1], Ok(())));
+    }
+
+    #[test]
+    fn take_where_keeps_the_order_of_the_others() {
+        let queue = Queue::new(10);
+        (0..6).for_each(|item| queue.push(item).expect("room"));
+        assert_eq!(queue.take_where(|item| item % 2 == 1), [1, 3, 5]);
+        let mut rest = Vec::new();
+        queue.take(usize::MAX, &mut rest);
+        assert_eq!(rest, [0, 2, 4]);
+    }
+
+    #[tokio::test]
+    async fn a_lane_wakes_for_what_was_pushed_while_it_was_busy() {
+        let queue = Queue::new(10);
+        queue.push(1).expect("room");
+        queue.wait().await;
+        queue.take(usize::MAX, &mut Vec::new());
+        queue.push(2).expect("room");
+        timeout(Duration::from_secs(5), queue.wait()).await.expect("woken");
+    }
+}

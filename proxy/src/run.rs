@@ -1,15 +1,32 @@
-//! Runs a proxy until it is told to stop.
+//! Runs a proxy until it is told to stop: loads and checks everything before anything is bound.
 
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
+use metrics_exporter_prometheus::PrometheusHandle;
 use scrip_shard_config::{LoadError, Topology};
 use tokio::net::TcpListener;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use crate::admin::{self, Health};
-use crate::config::Config;
+use crate::admin::{self, Component, Health, Status, ready};
+use crate::admission::caller::Callers;
+use crate::clock::Clock;
+use crate::config::{Config, Limits};
+use crate::connection::{ConnectionLimits, Reception};
+use crate::coupon_id::CouponIds;
+use crate::flow::{Errands, Flow, FlowLimits};
+use crate::keeper::Quiet;
+use crate::operation::Operations;
+use crate::pipeline::{Pipeline, Stores, Tuning};
+use crate::refresh::Refresher;
+use crate::server;
+use crate::store::StoreError;
+use crate::store::mysql::{MysqlStore, MysqlTimeouts, RECORD_ROWS_MAX};
+use crate::store::redis::{ConnectError, RedisStockStore, Timeouts};
 use crate::telemetry::{self, TelemetryError};
 
 /// Why a proxy could not run.
@@ -21,6 +38,12 @@ pub enum RunError {
     /// Logs or metrics could not be set up.
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),
+    /// A client of Redis could not be made.
+    #[error(transparent)]
+    Redis(#[from] ConnectError),
+    /// A store does not fit the topology.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// A listener could not be bound.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -29,25 +52,144 @@ pub enum RunError {
         /// What the operating system says.
         source: io::Error,
     },
+    /// The ready file could not be written.
+    #[error("cannot write the ready file: {0}")]
+    ReadyFile(io::Error),
     /// The admin listener failed.
     #[error("the admin listener failed: {0}")]
     Admin(io::Error),
 }
 
-/// Runs until `shutdown`, then drains. So far it serves health and metrics only, and says that it is not ready.
+type RealStores = Stores<RedisStockStore, MysqlStore, MysqlStore>;
+type RealOperations = Operations<RedisStockStore, MysqlStore, MysqlStore>;
+
+/// Runs until `shutdown`, then drains.
 ///
 /// # Errors
 /// When it cannot start.
 pub async fn run(config: Config, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), RunError> {
-    let topology = Topology::load(&config.topology)?;
+    let topology = Arc::new(Topology::load(&config.topology)?);
     let metrics = telemetry::init_metrics()?;
     let health = Arc::new(Health::new(&config.name, &topology));
-    let address = config.admin_listen;
-    let listener = TcpListener::bind(address).await.map_err(|source| RunError::Listen { address, source })?;
-    tracing::info!(name = config.name, %address, "admin listener");
-    let upkeep = tokio::spawn(telemetry::upkeep(metrics.clone()));
-    let render: admin::Render = Arc::new(move || metrics.render());
-    let served = admin::serve(listener, health, render, shutdown).await.map_err(RunError::Admin);
-    upkeep.abort();
-    served
+    let stores = connect(&config, &topology).await?;
+    let listener = bind(config.listen).await?;
+    let admin_listener = bind(config.admin_listen).await?;
+
+    let (flow, errands) = flow(&config, &topology);
+    let (pipeline, operations) = start(&config, &flow, errands, &stores, &health)?;
+    pipeline.spawn(telemetry::upkeep(metrics.clone()));
+    let stopped = CancellationToken::new();
+    announce(&config, &listener, &admin_listener)?;
+    let stop = stopped.clone().cancelled_owned();
+    let admin = tokio::spawn(admin::serve(admin_listener, Arc::clone(&health), render(&flow, metrics), stop));
+    health.set(Component::Serving, Status::Up);
+
+    let reception = Arc::new(reception(&config, &topology, flow, operations));
+    let draining = {
+        let health = Arc::clone(&health);
+        async move {
+            shutdown.await;
+            health.set(Component::Serving, Status::Down("draining".to_owned()));
+        }
+    };
+    server::serve(listener, reception, config.limits.connections_max, draining).await;
+    drop(pipeline);
+    stopped.cancel();
+    admin.await.map_err(|error| RunError::Admin(io::Error::other(error)))?.map_err(RunError::Admin)
+}
+
+async fn connect(config: &Config, topology: &Topology) -> Result<RealStores, RunError> {
+    let mysql = MysqlStore::try_new(topology, mysql_timeouts(config))?;
+    let redis = RedisStockStore::connect(topology, redis_timeouts(config)).await?;
+    for warning in redis.warnings().await {
+        tracing::warn!(%warning, "check the shard's configuration");
+    }
+    Ok(Stores { stock: redis, record: mysql.clone(), meta: mysql })
+}
+
+fn mysql_timeouts(config: &Config) -> MysqlTimeouts {
+    let record = &config.record;
+    MysqlTimeouts {
+        connect: record.connect_timeout,
+        record: record.call_timeout,
+        read: record.call_timeout,
+        lock_wait: record.lock_wait,
+        ..MysqlTimeouts::default()
+    }
+}
+
+fn redis_timeouts(config: &Config) -> Timeouts {
+    Timeouts { deduct: config.stock.call_timeout, connect: config.stock.connect_timeout, ..Timeouts::default() }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, RunError> {
+    TcpListener::bind(address).await.map_err(|source| RunError::Listen { address, source })
+}
+
+fn flow(config: &Config, topology: &Arc<Topology>) -> (Arc<Flow>, Errands) {
+    let Limits { stock_queue_max, record_queue_max, parked_max, .. } = config.limits;
+    let lanes_per_primary = config.lanes.record_lanes_per_primary.per_primary(topology.primaries.len());
+    let limits = FlowLimits { stock_queue_max, record_queue_max, parked_max, lanes_per_primary };
+    let ids = CouponIds::new(&config.coupon_key);
+    let (flow, errands) = Flow::new(Arc::clone(topology), limits, Clock::system(), ids, rand::random());
+    (Arc::new(flow), errands)
+}
+
+fn start(
+    config: &Config,
+    flow: &Arc<Flow>,
+    errands: Errands,
+    stores: &RealStores,
+    health: &Arc<Health>,
+) -> Result<(Pipeline, RealOperations), RunError> {
+    let tuning = Tuning {
+        batch_rows_max: config.limits.batch_rows_max.min(RECORD_ROWS_MAX),
+        quiet: Quiet { first: config.stock.settle_quiet, max: config.stock.settle_quiet_max },
+        stripe_seed: rand::random(),
+    };
+    let (pipeline, operations) = Pipeline::start(flow, errands, stores, tuning, health);
+    let (flow, health) = (Arc::clone(flow), Arc::clone(health));
+    let (cache, every) = (stores.stock.template_cache()?, config.templates.refresh_interval);
+    let owner = format!("{}-{}", config.name, std::process::id());
+    pipeline.spawn(Refresher::new(flow, stores.meta.clone(), cache, health, owner, every).run());
+    Ok((pipeline, operations))
+}
+
+fn render(flow: &Arc<Flow>, metrics: PrometheusHandle) -> admin::Render {
+    let flow = Arc::clone(flow);
+    Arc::new(move || metrics.render() + &flow.meter.render())
+}
+
+/// Says where it listens, in the log and in the ready file.
+fn announce(config: &Config, listener: &TcpListener, admin: &TcpListener) -> Result<(), RunError> {
+    let listen = listener.local_addr().map_err(RunError::ReadyFile)?;
+    let admin_listen = admin.local_addr().map_err(RunError::ReadyFile)?;
+    tracing::info!(name = config.name, %listen, %admin_listen, "listening");
+    let Some(path) = &config.ready_file else { return Ok(()) };
+    let ready = ready::Ready { listen, admin_listen, pid: std::process::id() };
+    ready::write(path, &ready).map_err(RunError::ReadyFile)
+}
+
+fn reception(config: &Config, topology: &Topology, flow: Arc<Flow>, operations: RealOperations) -> Reception {
+    let limits = &config.limits;
+    Reception {
+        flow,
+        start: Arc::new(move |operation, ticket, deadline| operations.start(operation, ticket, deadline)),
+        callers: Callers::new(&config.callers, Instant::now()),
+        limits: ConnectionLimits {
+            frame_len_max: limits.frame_len_max,
+            in_flight_max: limits.in_flight_per_connection_max,
+            in_flight_total_max: limits.in_flight_max,
+            deadline_default: limits.deadline_default,
+            deadline_max: limits.deadline_max,
+            hello_timeout: limits.hello_timeout,
+            idle_timeout: limits.idle_timeout,
+            write_buffer_max: limits.write_buffer_max,
+            drain_timeout: limits.drain_timeout,
+        },
+        name: config.name.clone(),
+        fingerprint: topology.fingerprint(),
+        in_flight: Arc::new(AtomicUsize::new(0)),
+        draining: CancellationToken::new(),
+    }
 }

@@ -21,7 +21,7 @@ use crate::template::SlotState;
 use crate::watch::{nap, watch};
 
 /// Claims that one call carries at most: bounds the arguments of one function call.
-const GROUP_MAX: usize = 4096;
+const GROUP_MAX: usize = 1000;
 
 /// How long a shard that failed is left alone before it is asked again.
 const PROBE_FIRST: Duration = Duration::from_millis(20);
