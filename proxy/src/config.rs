@@ -12,6 +12,7 @@ mod reader;
 mod reference;
 mod rules;
 mod secret;
+mod timeouts;
 mod unit;
 
 #[cfg(test)]

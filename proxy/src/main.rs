@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::Parser;
 use scrip_proxy::cli::{Cli, Command, ConfigFile, audit, check};
 use scrip_proxy::config::Config;
+use scrip_proxy::store::mysql;
 use scrip_proxy::telemetry;
 use scrip_shard_config::Topology;
 use tokio::signal::unix::{SignalKind, signal};
@@ -32,7 +33,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
             anyhow::ensure!(!connect, "--connect: not there yet");
             Ok(ExitCode::SUCCESS)
         }
-        Command::Migrate(_) => anyhow::bail!("migrate: not there yet"),
+        Command::Migrate(ConfigFile { config }) => migrate(&Config::load(config)?),
         Command::Audit { config: ConfigFile { config }, json } => {
             let config = Config::load(config)?;
             let report = runtime(config.worker_threads)?.block_on(audit::audit(&config, json.as_deref()))?;
@@ -50,6 +51,25 @@ fn run(config: Config) -> anyhow::Result<ExitCode> {
         scrip_proxy::run(config, shutdown).await.context("run")?;
         anyhow::Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Prints a line a primary; fails unless all of them are up to date.
+fn migrate(config: &Config) -> anyhow::Result<ExitCode> {
+    let topology = Topology::load(&config.topology)?;
+    let timeouts = config.mysql_timeouts();
+    let reports = runtime(config.worker_threads)?.block_on(mysql::migrate::migrate(&topology, timeouts));
+    let mut failed = false;
+    for report in reports {
+        match report.outcome {
+            Ok(done) if done.applied.is_empty() => println!("{}: up to date", report.primary),
+            Ok(done) => println!("{}: applied {}", report.primary, done.applied.join(", ")),
+            Err(error) => {
+                failed = true;
+                eprintln!("{}: {error}", report.primary);
+            }
+        }
+    }
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn runtime(worker_threads: usize) -> anyhow::Result<tokio::runtime::Runtime> {

@@ -25,8 +25,8 @@ use crate::pipeline::{Pipeline, Stores, Tuning};
 use crate::refresh::Refresher;
 use crate::server;
 use crate::store::StoreError;
-use crate::store::mysql::{MysqlStore, MysqlTimeouts, RECORD_ROWS_MAX};
-use crate::store::redis::{ConnectError, RedisStockStore, Timeouts};
+use crate::store::mysql::{MysqlStore, RECORD_ROWS_MAX};
+use crate::store::redis::{ConnectError, RedisStockStore};
 use crate::telemetry::{self, TelemetryError};
 
 /// Why a proxy could not run.
@@ -99,27 +99,12 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()> + Send + 'st
 }
 
 async fn connect(config: &Config, topology: &Topology) -> Result<RealStores, RunError> {
-    let mysql = MysqlStore::try_new(topology, mysql_timeouts(config))?;
-    let redis = RedisStockStore::connect(topology, redis_timeouts(config)).await?;
+    let mysql = MysqlStore::try_new(topology, config.mysql_timeouts())?;
+    let redis = RedisStockStore::connect(topology, config.redis_timeouts()).await?;
     for warning in redis.warnings().await {
         tracing::warn!(%warning, "check the shard's configuration");
     }
     Ok(Stores { stock: redis, record: mysql.clone(), meta: mysql })
-}
-
-fn mysql_timeouts(config: &Config) -> MysqlTimeouts {
-    let record = &config.record;
-    MysqlTimeouts {
-        connect: record.connect_timeout,
-        record: record.call_timeout,
-        read: record.call_timeout,
-        lock_wait: record.lock_wait,
-        ..MysqlTimeouts::default()
-    }
-}
-
-fn redis_timeouts(config: &Config) -> Timeouts {
-    Timeouts { deduct: config.stock.call_timeout, connect: config.stock.connect_timeout, ..Timeouts::default() }
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, RunError> {
