@@ -5,6 +5,7 @@ use std::time::Instant;
 use bytes::BytesMut;
 use prost::Message;
 use scrip_protocol::frame;
+use scrip_protocol::limits::DEADLINE_MAX_MS;
 use scrip_protocol::v1::request::Operation as Wire;
 use scrip_protocol::v1::{self, Request};
 
@@ -12,9 +13,6 @@ use crate::coupon::Claim;
 use crate::delivery::Sink;
 use crate::failure::Failure;
 use crate::reply::Answer;
-
-/// The longest deadline that a frame may carry, in milliseconds.
-const DEADLINE_MAX_MS: u128 = 60_000;
 
 #[derive(Debug)]
 pub(crate) struct Call {
@@ -61,7 +59,7 @@ impl Call {
     }
 
     fn request(&self, id: u64, now: Instant) -> Request {
-        let left_ms = self.deadline.saturating_duration_since(now).as_millis().clamp(1, DEADLINE_MAX_MS);
+        let left_ms = self.deadline.saturating_duration_since(now).as_millis().clamp(1, DEADLINE_MAX_MS.into());
         let operation = match &self.operation {
             Operation::Claim(claim) => Wire::Claim(self.wire_claim(claim)),
             Operation::Other(operation) => (**operation).clone(),
@@ -89,7 +87,7 @@ impl Call {
     pub(crate) fn is_answered_by(&self, answer: &Answer) -> bool {
         match (&self.operation, answer) {
             (Operation::Claim(claim), Answer::Coupon(coupon)) => {
-                coupon.user == claim.user && coupon.template == claim.template && coupon.request_id == claim.request_id
+                coupon.request_id == claim.request_id && coupon.user == claim.user && coupon.template == claim.template
             }
             (Operation::Claim(_), _) => false,
             (Operation::Other(operation), answer) => fits(operation, answer),
@@ -116,7 +114,8 @@ impl Call {
 
 fn fits(operation: &Wire, answer: &Answer) -> bool {
     match operation {
-        Wire::Claim(_) | Wire::GetClaim(_) => matches!(answer, Answer::Coupon(_)),
+        Wire::Claim(_) => false,
+        Wire::GetClaim(get) => matches!(answer, Answer::Coupon(coupon) if coupon.request_id.0 == *get.request_id),
         Wire::ListCoupons(_) => matches!(answer, Answer::CouponPage(_)),
         Wire::CreateTemplate(_) | Wire::GetTemplate(_) | Wire::SetTemplateStatus(_) => {
             matches!(answer, Answer::Template(_))

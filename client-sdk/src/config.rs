@@ -40,7 +40,7 @@ pub struct ClientConfig {
     pub queued_per_connection_max: usize,
     /// The largest answer that is read, in bytes. Default 64 KiB.
     pub frame_len_max: usize,
-    /// A connection with requests in flight on which nothing was heard for so long is given up. Default 2 s.
+    /// A connection that left a deadline pass unanswered and on which nothing was heard for so long is given up. Default 2 s.
     pub silence_max: Duration,
     /// How often requests are sent again.
     pub retry: RetryConfig,

@@ -96,6 +96,17 @@ macro_rules! operation_error {
             }
         }
 
+        impl From<$name> for Failure {
+            fn from(error: $name) -> Self {
+                match error {
+                    $($name::$variant(failure) => failure,)*
+                    $name::Rejected(failure) => failure,
+                    $name::Unavailable(failure) => failure,
+                    $name::Unknown(failure) => failure,
+                }
+            }
+        }
+
         impl From<Failure> for $name {
             fn from(failure: Failure) -> Self {
                 match failure.code {

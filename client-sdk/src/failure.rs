@@ -61,9 +61,9 @@ impl Failure {
     /// What became of the request. The range of the number decides, so that a code that this version does not know has a meaning
     /// too; a number outside of the ranges, or one that claims success, tells nothing.
     pub fn disposition(&self) -> Disposition {
-        match self.number {
-            10..=89 => Disposition::NotApplied,
-            _ => Disposition::Unknown,
+        match Disposition::of_number(self.number) {
+            Disposition::NotApplied => Disposition::NotApplied,
+            Disposition::Applied | Disposition::Unknown => Disposition::Unknown,
         }
     }
 }

@@ -52,6 +52,8 @@ struct Lane {
     earliest: Option<Instant>,
     /// Something was written and nothing was heard since.
     unanswered_since: Option<Instant>,
+    /// A request that was written passed its deadline, and nothing was heard since.
+    overdue: bool,
     /// This connection is to be closed.
     given_up: bool,
 }
@@ -178,6 +180,7 @@ impl Link {
             }
         }
         lane.unanswered_since = (lane.table.occupied() > 0).then_some(now);
+        lane.overdue = false;
         self.lane_changed(&mut lane);
         verdict
     }
@@ -195,7 +198,9 @@ impl Link {
         if lane.earliest.is_some_and(|earliest| earliest <= now) {
             lane.expire(now, silence_max, queued, sent);
         }
-        let silent = lane.unanswered_since.is_some_and(|since| now.saturating_duration_since(since) > silence_max);
+        // Silence alone is no sign: an operation with a long deadline may take its time.
+        let unanswered = |since| now.saturating_duration_since(since) > silence_max;
+        let silent = lane.overdue && lane.unanswered_since.is_some_and(unanswered);
         let drained = match lane.status {
             Status::Draining { until } => until <= now || lane.table.occupied() == 0,
             Status::Connecting | Status::Ready | Status::Down(_) | Status::Refused(_) => false,
@@ -205,7 +210,7 @@ impl Link {
             self.given_up.notify_one();
         }
         self.lane_changed(&mut lane);
-        lane.load() > 0 || lane.unanswered_since.is_some() || matches!(lane.status, Status::Draining { .. })
+        lane.load() > 0 || lane.overdue || matches!(lane.status, Status::Draining { .. })
     }
 
     /// The connection is up and its `Hello` was accepted.
@@ -275,6 +280,7 @@ impl Lane {
             writer_waits: false,
             earliest: None,
             unanswered_since: None,
+            overdue: false,
             given_up: false,
         }
     }
@@ -318,6 +324,7 @@ impl Lane {
 
     fn expire(&mut self, now: Instant, linger: Duration, queued: &mut Vec<Call>, sent: &mut Vec<Call>) {
         self.earliest = self.table.expire(now, linger, sent);
+        self.overdue |= !sent.is_empty();
         let (expired, waiting): (VecDeque<_>, VecDeque<_>) =
             self.queue.drain(..).partition(|call| call.deadline <= now);
         queued.extend(expired);

@@ -86,6 +86,7 @@ impl ClaimStream {
     }
 
     /// Submits as many of these as there is room for and returns how many: the rest of the iterator is not consumed. Never waits.
+    /// Two threads that submit at the same moment may together exceed the limit once.
     pub fn submit(&self, claims: &mut impl Iterator<Item = (u64, Claim)>) -> usize {
         let now = Instant::now();
         let room = self.room();

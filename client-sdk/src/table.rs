@@ -117,3 +117,6 @@ impl Table {
 fn id_of(index: u32, generation: u64) -> u64 {
     (generation << INDEX_BITS) | u64::from(index)
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,8 +45,13 @@ pub(crate) async fn run(shared: &Shared, link: &Link) {
     loop {
         let status = match establish(&link.address, &shared.config).await {
             Ok(established) => {
-                failures = 0;
-                ended(link, serve(shared, link, established).await)
+                let opened = Instant::now();
+                let end = serve(shared, link, established).await;
+                // A proxy that accepts and hangs up again and again is not asked faster than one that is down.
+                if opened.elapsed() > shared.config.reconnect.max {
+                    failures = 0;
+                }
+                ended(link, end)
             }
             Err(error) => refused(link, error),
         };

@@ -54,8 +54,9 @@ impl Shared {
                 backoff.max(advised)
             }
         };
-        let is_free = policy::advice(failure.code) == Advice::MoveOn;
-        self.may_resend(call, wait, is_free, now).then_some(wait)
+        let moves_on = policy::advice(failure.code) == Advice::MoveOn;
+        let allowed = moves_on || call.sent < self.config.retry.attempts_max;
+        (allowed && self.may_resend(call, wait, moves_on, now)).then_some(wait)
     }
 
     /// The connection went away after the call was written. The first such resend costs no budget: it adds no load that the lost
@@ -66,7 +67,7 @@ impl Shared {
         call.losses += 1;
         call.in_doubt |= call.has_effect();
         call.avoid = Some(proxy);
-        if self.may_resend(&call, wait, is_free, now) {
+        if call.sent < self.config.retry.attempts_max && self.may_resend(&call, wait, is_free, now) {
             return self.resend(call, wait, now, out);
         }
         let failure = match call.in_doubt {
@@ -77,9 +78,8 @@ impl Shared {
     }
 
     fn may_resend(&self, call: &Call, wait: Duration, is_free: bool, now: Instant) -> bool {
-        let allowed = is_free || call.sent < self.config.retry.attempts_max;
         let in_time = now.checked_add(wait).is_some_and(|due| due < call.deadline);
-        allowed && in_time && !call.sink.is_abandoned() && !self.room.is_closed() && (is_free || self.budget.spend(now))
+        in_time && !call.sink.is_abandoned() && !self.room.is_closed() && (is_free || self.budget.spend(now))
     }
 
     fn resend(&self, call: Call, wait: Duration, now: Instant, out: &mut Deliveries) {

@@ -96,3 +96,17 @@ async fn a_connection_on_which_nothing_is_heard_is_given_up() {
     proxy.hung_up().await;
     fake.accept().await;
 }
+
+#[tokio::test]
+async fn a_slow_answer_within_its_deadline_is_not_silence() {
+    let fake = Fake::start().await;
+    let mut config = config(&[&fake]);
+    (config.deadline, config.silence_max) = (Duration::from_secs(5), Duration::from_millis(20));
+    let (client, mut proxy) = pair_with(&fake, config).await;
+    let task = spawn_claim(&client, claim(1));
+    let (id, wire) = proxy.claim().await;
+    let more = tokio::time::timeout(Duration::from_millis(150), proxy.next()).await;
+    assert!(more.is_err(), "the client waits: {more:?}");
+    proxy.coupon(id, &wire).await;
+    end(task).await.expect("a coupon");
+}

@@ -1,6 +1,8 @@
 //! The client against a scripted proxy.
 
 mod balance;
+#[cfg(feature = "cli")]
+mod command_line;
 mod deadline;
 mod doubt;
 mod drain;

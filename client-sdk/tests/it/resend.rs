@@ -98,3 +98,23 @@ async fn without_budget_the_first_refusal_is_final() {
     }
     assert_eq!(sent, [3, 1, 1, 1], "two resends were saved up");
 }
+
+#[tokio::test]
+async fn one_attempt_means_one() {
+    for loses in [false, true] {
+        let fake = Fake::start().await;
+        let mut config = patient(&fake);
+        config.retry.attempts_max = 1;
+        let (client, mut proxy) = pair_with(&fake, config).await;
+        let task = spawn_claim(&client, claim(1));
+        let (id, _) = proxy.claim().await;
+        if loses {
+            drop(proxy);
+        } else {
+            proxy.refuse(id, Code::Contended).await;
+        }
+        let error = end(task).await.expect_err("refused or lost");
+        let expected = if loses { Disposition::Unknown } else { Disposition::NotApplied };
+        assert_eq!((error.disposition(), error.failure().sent()), (expected, 1));
+    }
+}

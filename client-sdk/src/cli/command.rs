@@ -1,0 +1,117 @@
+//! What is done: each command is one operation of the client.
+
+use scrip_client::{
+    Claim, Client, Coupon, CouponQuery, CouponStatus, RequestId, Template, TemplateDefinition, TemplateId,
+    TemplateQuery, UserId, Validity, mint_request_id,
+};
+use serde_json::{Value, json};
+
+use super::arguments::{Command, Create, Status, Target, TemplateCommand};
+use super::show::{self, Trouble};
+use super::{announce, applied};
+
+pub(super) async fn run(client: &Client, command: Command) -> Result<Value, Trouble> {
+    match command {
+        Command::Template(command) => template(client, command).await,
+        Command::Claim { target, request_id } => claim(client, target, request_id).await,
+        Command::GetClaim { target, request_id } => {
+            let coupon = client.get_claim(UserId(target.user), target.template, request_id).await?;
+            Ok(applied("coupon", show::coupon(&coupon)))
+        }
+        Command::List { user, template, status } => list(client, user, template, status).await,
+        Command::Ping => {
+            client.ping().await?;
+            Ok(applied("ping", json!("pong")))
+        }
+    }
+}
+
+async fn template(client: &Client, command: TemplateCommand) -> Result<Value, Trouble> {
+    let template = match command {
+        TemplateCommand::Create(create) => {
+            let request_id = minted(create.request_id);
+            client.create_template(request_id, definition(create)).await?
+        }
+        TemplateCommand::Publish(id) => client.publish(id.template).await?,
+        TemplateCommand::Pause(id) => client.pause(id.template).await?,
+        TemplateCommand::Resume(id) => client.resume(id.template).await?,
+        TemplateCommand::Close(id) => client.close_template(id.template).await?,
+        TemplateCommand::Show(id) => client.get_template(id.template).await?,
+        TemplateCommand::List => return list_templates(client).await,
+        TemplateCommand::Replenish { id, units, request_id } => {
+            let change = client.replenish(id.template, minted(request_id), units).await?;
+            return Ok(applied("stock_change", show::stock_change(&change)));
+        }
+    };
+    Ok(applied("template", show::template(&template)))
+}
+
+async fn claim(client: &Client, target: Target, request_id: Option<RequestId>) -> Result<Value, Trouble> {
+    let is_new = request_id.is_none();
+    let claim = Claim::new(UserId(target.user), target.template, minted(request_id));
+    let claim = if is_new { claim.first_try() } else { claim };
+    let coupon = client.claim(claim).await?;
+    Ok(applied("coupon", show::coupon(&coupon)))
+}
+
+async fn list(
+    client: &Client,
+    user: u64,
+    template: Option<TemplateId>,
+    status: Option<Status>,
+) -> Result<Value, Trouble> {
+    let mut query = CouponQuery::new(UserId(user));
+    query = template.into_iter().fold(query, CouponQuery::template);
+    query = status.map(coupon_status).into_iter().fold(query, CouponQuery::status);
+    let mut pages = client.coupons(query);
+    let mut coupons: Vec<Coupon> = Vec::new();
+    while let Some(page) = pages.next_page().await? {
+        coupons.extend(page);
+    }
+    Ok(applied("coupons", coupons.iter().map(show::coupon).collect()))
+}
+
+async fn list_templates(client: &Client) -> Result<Value, Trouble> {
+    let mut query = TemplateQuery::default();
+    let mut templates: Vec<Template> = Vec::new();
+    loop {
+        let page = client.list_templates(&query).await?;
+        templates.extend(page.templates);
+        query.after = page.next;
+        if query.after.is_none() {
+            return Ok(applied("templates", templates.iter().map(show::template).collect()));
+        }
+    }
+}
+
+fn minted(given: Option<RequestId>) -> RequestId {
+    given.unwrap_or_else(|| {
+        let request_id = mint_request_id();
+        announce(request_id);
+        request_id
+    })
+}
+
+fn definition(create: Create) -> TemplateDefinition {
+    let validity = match (create.valid_from_ms, create.valid_until_ms) {
+        (Some(from_ms), Some(until_ms)) => Validity::Fixed { from_ms, until_ms },
+        _ => Validity::Relative { starts_after_s: create.valid_after.as_secs(), lasts_s: create.valid_for.as_secs() },
+    };
+    TemplateDefinition {
+        name: create.name,
+        total_stock: create.stock,
+        per_user_limit: create.limit,
+        claim_start_ms: create.claim_start_ms,
+        claim_end_ms: create.claim_end_ms,
+        validity,
+    }
+}
+
+fn coupon_status(status: Status) -> CouponStatus {
+    match status {
+        Status::Unused => CouponStatus::Unused,
+        Status::Locked => CouponStatus::Locked,
+        Status::Used => CouponStatus::Used,
+        Status::Expired => CouponStatus::Expired,
+    }
+}

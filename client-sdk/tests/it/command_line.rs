@@ -1,0 +1,127 @@
+//! The command-line client: what it prints and how it exits.
+
+use std::process::Output;
+
+use scrip_client::Code;
+use serde_json::Value;
+use tokio::process::Command;
+
+use crate::fake::{Fake, request_id, within};
+
+fn scrip(fake: &Fake, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_scrip"));
+    command.env_clear().env("SCRIP_TOKEN", "hush\n").args(["--proxy", &fake.address, "--caller", "tests"]);
+    command.args(arguments).kill_on_drop(true);
+    command
+}
+
+async fn output(mut command: Command) -> Output {
+    within("scrip ends", command.output()).await.expect("scrip runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+const CLAIM: [&str; 5] = ["claim", "--user", "5", "--template", "7"];
+
+#[tokio::test]
+async fn a_claim_tells_its_request_id_and_shows_its_coupon() {
+    let fake = Fake::start().await;
+    let script = async {
+        let mut proxy = fake.accept().await;
+        let (id, wire) = proxy.claim().await;
+        proxy.coupon(id, &wire).await;
+        wire
+    };
+    let (output, wire) = tokio::join!(output(scrip(&fake, &[&CLAIM[..], &["--json"]].concat())), script);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stderr), format!("request id {}\n", request_id(&wire)));
+    let answer: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!((&answer["disposition"], &answer["coupon"]["user"]), (&"applied".into(), &5.into()));
+    assert_eq!(wire.attempt, 1);
+}
+
+#[tokio::test]
+async fn a_given_request_id_is_sent_again() {
+    let fake = Fake::start().await;
+    let hex = "000102030405060708090a0b0c0d0e0f";
+    let script = async {
+        let mut proxy = fake.accept().await;
+        let (id, wire) = proxy.claim().await;
+        proxy.coupon(id, &wire).await;
+        wire
+    };
+    let (output, wire) = tokio::join!(output(scrip(&fake, &[&CLAIM[..], &["--request-id", hex]].concat())), script);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stdout).contains(&format!("request_id: {hex}\n")), "{}", text(&output.stdout));
+    assert_eq!((wire.attempt, request_id(&wire).to_string()), (0, hex.to_owned()));
+}
+
+#[tokio::test]
+async fn a_refusal_exits_with_1_and_says_code_detail_and_remedy() {
+    let fake = Fake::start().await;
+    let script = async {
+        let mut proxy = fake.accept().await;
+        let (id, _) = proxy.claim().await;
+        proxy.refuse(id, Code::SoldOut).await;
+    };
+    let (output, ()) = tokio::join!(output(scrip(&fake, &CLAIM)), script);
+    assert_eq!(output.status.code(), Some(1));
+    let shown = text(&output.stderr);
+    for part in ["not applied: SOLD_OUT: scripted", "remedy: ", Code::SoldOut.remedy()] {
+        assert!(shown.contains(part), "{part:?} in {shown:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_outcome_exits_with_3() {
+    let fake = Fake::start().await;
+    let script = async {
+        let mut proxy = fake.accept().await;
+        proxy.claim().await;
+        proxy.hung_up().await;
+    };
+    let arguments = [&CLAIM[..], &["--deadline", "80ms", "--json"]].concat();
+    let (output, ()) = tokio::join!(output(scrip(&fake, &arguments)), script);
+    assert_eq!(output.status.code(), Some(3));
+    let answer: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!((&answer["disposition"], &answer["error"]["code"]), (&"unknown".into(), &"OUTCOME_UNKNOWN".into()));
+}
+
+#[tokio::test]
+async fn a_wrong_token_exits_with_1_and_is_not_shown() {
+    let fake = Fake::start().await;
+    let script = async {
+        let (mut proxy, id, hello) = fake.accept_hello().await;
+        assert_eq!(hello.token, "hush", "the newline of the file is not part of it");
+        proxy.refuse(id, Code::Unauthenticated).await;
+    };
+    let (output, ()) = tokio::join!(output(scrip(&fake, &["ping"])), script);
+    assert_eq!(output.status.code(), Some(1));
+    let shown = text(&output.stderr);
+    assert!(shown.contains("UNAUTHENTICATED") && shown.contains("remedy: ") && !shown.contains("hush"), "{shown}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_used_exits_with_2() {
+    let fake = Fake::start().await;
+    let without_token = |arguments: &[&str]| {
+        let mut command = scrip(&fake, arguments);
+        command.env_remove("SCRIP_TOKEN");
+        command
+    };
+    let cases = [
+        (without_token(&["ping"]), "SCRIP_TOKEN"),
+        (without_token(&["ping", "--token-file", "/nowhere/at/all"]), "/nowhere/at/all"),
+        (scrip(&fake, &["ping", "--proxy", "nowhere"]), "host:port"),
+        (scrip(&fake, &["claim", "--user", "5", "--template", "0"]), "template"),
+        (scrip(&fake, &["ping", "--deadline", "5"]), "unit"),
+    ];
+    for (command, part) in cases {
+        let output = output(command).await;
+        let shown = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{shown}");
+        assert!(shown.contains(part), "{part:?} in {shown:?}");
+    }
+}
