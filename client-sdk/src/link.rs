@@ -3,7 +3,6 @@
 //! The lane is locked for a batch at a time: by who submits, by the writer (queue to table), by the reader (table to answers) and by
 //! the sweep. No lock is held across an await, and no outcome is delivered under it.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -11,13 +10,15 @@ use bytes::BytesMut;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use self::lane::Lane;
+
 use crate::call::Call;
 use crate::config::ClientConfig;
 use crate::error::ProxyFailure;
 use crate::reply::{Incoming, Malformed, Outcome};
-use crate::table::{Table, Taken};
 
 pub(crate) mod handshake;
+mod lane;
 pub(crate) mod session;
 
 /// The most bytes that one write gathers.
@@ -38,24 +39,6 @@ pub(crate) struct Link {
     work: Notify,
     /// The session waits here for the order to give the connection up.
     given_up: Notify,
-}
-
-#[derive(Debug)]
-struct Lane {
-    status: Status,
-    queue: VecDeque<Call>,
-    table: Table,
-    in_flight_max: usize,
-    request_len_max: usize,
-    writer_waits: bool,
-    /// No deadline in queue or table is earlier. None: both are empty.
-    earliest: Option<Instant>,
-    /// Something was written and nothing was heard since.
-    unanswered_since: Option<Instant>,
-    /// A request that was written passed its deadline, and nothing was heard since.
-    overdue: bool,
-    /// This connection is to be closed.
-    given_up: bool,
 }
 
 /// What a connection is doing.
@@ -101,7 +84,7 @@ impl Link {
             queued_max: config.queued_per_connection_max,
             ready: AtomicBool::new(false),
             load: AtomicUsize::new(0),
-            lane: Mutex::new(Lane::new()),
+            lane: Mutex::new(Lane::new(Status::Connecting)),
             work: Notify::new(),
             given_up: Notify::new(),
         }
@@ -254,7 +237,7 @@ impl Link {
         let mut lane = self.lane.lock();
         self.ready.store(false, Ordering::Relaxed);
         let taken = (lane.queue.drain(..).collect(), lane.table.drain());
-        *lane = Lane { status, ..Lane::new() };
+        *lane = Lane::new(status);
         self.load.store(0, Ordering::Relaxed);
         taken
     }
@@ -265,72 +248,6 @@ impl Link {
         if lane.writer_waits && room && !lane.queue.is_empty() {
             lane.writer_waits = false;
             self.work.notify_one();
-        }
-    }
-}
-
-impl Lane {
-    fn new() -> Self {
-        Self {
-            status: Status::Connecting,
-            queue: VecDeque::new(),
-            table: Table::default(),
-            in_flight_max: 0,
-            request_len_max: 0,
-            writer_waits: false,
-            earliest: None,
-            unanswered_since: None,
-            overdue: false,
-            given_up: false,
-        }
-    }
-
-    fn load(&self) -> usize {
-        self.queue.len() + self.table.occupied()
-    }
-
-    fn note_deadline(&mut self, deadline: Instant) {
-        self.earliest = Some(self.earliest.map_or(deadline, |earliest| earliest.min(deadline)));
-    }
-
-    fn write(&mut self, call: Call, now: Instant, buffer: &mut BytesMut, too_large: &mut Vec<Call>) {
-        if call.exceeds(self.request_len_max, now) {
-            too_large.push(call);
-            return;
-        }
-        self.table.insert(call, |id, call| {
-            call.encode(id, now, buffer);
-            call.sent += 1;
-        });
-    }
-
-    fn answer(&mut self, id: u64, outcome: Outcome, answered: &mut Vec<(Call, Outcome)>) -> Result<(), Malformed> {
-        match self.table.take(id) {
-            Taken::Late => Ok(()),
-            Taken::Strange => Err(Malformed("an answer to a request")),
-            Taken::Call(call) => match outcome {
-                Ok(answer) if !call.is_answered_by(&answer) => {
-                    // Back into the table: it shares the fate of the connection.
-                    self.table.insert(call, |_, _| ());
-                    Err(Malformed("an answer to this request"))
-                }
-                outcome => {
-                    answered.push((call, outcome));
-                    Ok(())
-                }
-            },
-        }
-    }
-
-    fn expire(&mut self, now: Instant, linger: Duration, queued: &mut Vec<Call>, sent: &mut Vec<Call>) {
-        self.earliest = self.table.expire(now, linger, sent);
-        self.overdue |= !sent.is_empty();
-        let (expired, waiting): (VecDeque<_>, VecDeque<_>) =
-            self.queue.drain(..).partition(|call| call.deadline <= now);
-        queued.extend(expired);
-        self.queue = waiting;
-        if let Some(deadline) = self.queue.iter().map(|call| call.deadline).min() {
-            self.note_deadline(deadline);
         }
     }
 }

@@ -135,3 +135,56 @@ impl Ord for Delayed {
         (self.due, self.order).cmp(&(other.due, other.order))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use scrip_protocol::{RequestId, TemplateId, UserId};
+
+    use super::*;
+    use crate::call::Operation;
+    use crate::coupon::Claim;
+    use crate::delivery::Sink;
+
+    fn call(user: u64, deadline: Instant) -> Call {
+        let claim = Claim::new(UserId(user), TemplateId::try_new(1).expect("not 0"), RequestId([0; 16]));
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        std::mem::forget(receiver);
+        Call::new(Operation::Claim(claim), deadline, Sink::One(sender))
+    }
+
+    fn users(calls: &[Call]) -> Vec<u64> {
+        let user = |call: &Call| match &call.operation {
+            Operation::Claim(claim) => claim.user.get(),
+            Operation::Other(_) => 0,
+        };
+        calls.iter().map(user).collect()
+    }
+
+    #[test]
+    fn delayed_calls_leave_in_the_order_of_their_time_and_parked_ones_with_a_connection() {
+        let (room, now) = (Room::new(10), Instant::now());
+        let at = |ms| now + Duration::from_millis(ms);
+        for (user, due_ms) in [(1, 30), (2, 10), (3, 10)] {
+            room.delay(call(user, at(100)), at(due_ms)).expect("room");
+        }
+        room.park(call(4, at(50))).expect("room");
+        room.park(call(5, at(5))).expect("room");
+        let found = room.sweep(at(20), false);
+        assert_eq!((users(&found.sendable), users(&found.expired)), (vec![2, 3], vec![5]));
+        let found = room.sweep(at(30), true);
+        assert_eq!((users(&found.sendable), users(&found.expired)), (vec![4, 1], vec![]));
+        assert!(!room.sweep(at(31), true).is_busy);
+    }
+
+    #[test]
+    fn it_is_bounded_and_closed_for_good() {
+        let (room, now) = (Room::new(2), Instant::now());
+        room.park(call(1, now)).expect("room");
+        room.delay(call(2, now), now).expect("room");
+        assert!(room.park(call(3, now)).is_err() && room.delay(call(3, now), now).is_err());
+        assert_eq!(users(&room.close()), [1, 2]);
+        assert!(room.is_closed() && room.park(call(4, now)).is_err() && room.delay(call(4, now), now).is_err());
+    }
+}

@@ -3,6 +3,8 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
+use scrip_protocol::limits::{CALLER_LEN_MAX, FINGERPRINT_LEN_MAX, TOKEN_LEN_MAX};
+
 use super::{BackoffConfig, ClientConfig, RetryConfig, Violation};
 
 const DURATION_MAX: Duration = Duration::from_secs(60);
@@ -31,6 +33,12 @@ fn identity(config: &ClientConfig, found: &mut Vec<Violation>) {
     );
     let token_given = !config.token.reveal().is_empty();
     require(token_given, "token", &"empty", "give the caller's token; it is stored in a file or in SCRIP_TOKEN", found);
+    let token_len = config.token.reveal().len();
+    require(token_len <= TOKEN_LEN_MAX, "token", &format!("{token_len} bytes long"), "write at most 256 bytes", found);
+    require(config.caller.len() <= CALLER_LEN_MAX, "caller", &config.caller, "write at most 64 bytes", found);
+    let fingerprint = &config.topology_fingerprint;
+    let fits = fingerprint.as_ref().is_none_or(|bytes| (1..=FINGERPRINT_LEN_MAX).contains(&bytes.len()));
+    require(fits, "topology_fingerprint", fingerprint, "give 1 to 64 bytes, or none", found);
 }
 
 fn durations(config: &ClientConfig, found: &mut Vec<Violation>) {

@@ -125,3 +125,18 @@ async fn what_cannot_be_used_exits_with_2() {
         assert!(shown.contains(part), "{part:?} in {shown:?}");
     }
 }
+
+#[tokio::test]
+async fn the_token_file_comes_before_the_environment() {
+    let fake = Fake::start().await;
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), "from-file\n").expect("written");
+    let path = file.path().to_str().expect("a path in UTF-8");
+    let script = async {
+        let (mut proxy, id, hello) = fake.accept_hello().await;
+        proxy.refuse(id, Code::Unauthenticated).await;
+        hello.token
+    };
+    let (_, token) = tokio::join!(output(scrip(&fake, &["ping", "--token-file", path])), script);
+    assert_eq!(token, "from-file");
+}
