@@ -1,5 +1,6 @@
 //! The testbed, on real servers.
 
+mod claim;
 mod database;
 mod end;
 mod link;
