@@ -15,6 +15,7 @@
 //!
 //! - `settings`: time limits
 //! - `link`: the connection to one shard; one call, one attempt
+//! - `health`: whether it is lost, and why
 //! - `library`: loads the function library when it is missing or older
 //! - `stock`: the calls of the stock protocol on one shard
 //! - `reply`: from frames to values
@@ -22,6 +23,7 @@
 //! - `check`: what is wrong with a shard's configuration
 
 mod check;
+mod health;
 mod library;
 mod link;
 mod reply;

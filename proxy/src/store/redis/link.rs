@@ -5,10 +5,12 @@
 //! - It replays in-flight commands after a reconnect while they have attempts left. A command is given one attempt
 //!   (`max_attempts`), which is taken off *before* it is written; what is left when the connection goes ends in an error.
 //! - While the client is not connected a command with `fail_fast` is refused before it is queued. Between the loss of a
-//!   connection and the first attempt to replace it the client still counts as connected: what comes then is queued,
-//!   and written after the reconnect, but not after its time limit: the time-out marks a command, and a marked
-//!   command is skipped. Hence every command has a time limit, and calls that must not come late are never dropped
-//!   midway (see `stock`).
+//!   connection and the first attempt to replace it the client still counts as connected, and what comes then is queued
+//!   and written after the reconnect. (Its list of connections is no help: the lost one stays on it.) So a loss is
+//!   remembered, for as long as fred waits at most.
+//! - What slips into the queue all the same is not written after its time limit: the time-out marks a command, and a
+//!   marked command is skipped. Hence every command has a time limit, and calls that must not come late are never
+//!   dropped midway (see `stock`).
 //! - A time-out does not recall what was written. Neither does dropping the future, which does not mark the command.
 //! - Errors of the server and of the client have the same type. `custom_raw` hands over the frame instead, so that an
 //!   answer is never taken for a loss, nor a loss for an answer.
@@ -18,16 +20,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fred::clients::Client;
-use fred::interfaces::{ClientLike, EventInterface, Resp3Frame};
+use fred::interfaces::{ClientLike, Resp3Frame};
 use fred::socket2::TcpKeepalive;
 use fred::types::config::{Config, ConnectionConfig, Options, ReconnectPolicy, Server, ServerConfig, TcpConfig};
 use fred::types::{Builder, ClientState, ClusterHash, CustomCommand, Value};
-use parking_lot::Mutex;
 use rand::RngExt;
 use scrip_shard_config::{Address, Shard, ShardId};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::ConnectError;
+use super::health::{self, Health};
 use super::settings::{RECONNECT_DELAY_MS, RECONNECT_JITTER_MS, Timeouts};
 use crate::store::StoreError;
 
@@ -63,7 +65,7 @@ struct Inner {
     address: String,
     timeouts: Timeouts,
     client: Client,
-    trouble: Arc<Mutex<String>>,
+    health: Arc<Health>,
     loading: tokio::sync::Mutex<()>,
     _tasks: [AbortOnDropHandle<()>; 2],
 }
@@ -76,14 +78,14 @@ impl Link {
             address: shard.address.to_string(),
             what: error.details().to_owned(),
         })?;
-        let trouble = Arc::new(Mutex::new(String::from("no connection yet")));
+        let health = Arc::new(Health::default());
         let tasks = [
-            AbortOnDropHandle::new(tokio::spawn(watch(client.clone(), trouble.clone()))),
+            AbortOnDropHandle::new(tokio::spawn(health::watch(client.clone(), health.clone()))),
             AbortOnDropHandle::new(tokio::spawn(supervise(client.clone()))),
         ];
         let loading = tokio::sync::Mutex::new(());
         let address = shard.address.to_string();
-        let inner = Inner { shard: shard.id, address, timeouts, client, trouble, loading, _tasks: tasks };
+        let inner = Inner { shard: shard.id, address, timeouts, client, health, loading, _tasks: tasks };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -101,7 +103,7 @@ impl Link {
     }
 
     pub(super) fn is_connected(&self) -> bool {
-        self.inner.client.state() == ClientState::Connected
+        self.inner.client.state() == ClientState::Connected && !self.inner.health.is_lost()
     }
 
     /// Until connected, or for the time limit of connecting.
@@ -138,7 +140,7 @@ impl Link {
         limit: Duration,
     ) -> Result<Resp3Frame, CallError> {
         if !self.is_connected() {
-            return Err(CallError::NotConnected(self.say(&format!("not connected: {}", self.inner.trouble.lock()))));
+            return Err(CallError::NotConnected(self.say(&format!("not connected: {}", self.inner.health.trouble()))));
         }
         let once = Options { max_attempts: Some(1), fail_fast: true, timeout: Some(limit), ..Options::default() };
         let command = CustomCommand::new_static(command, ClusterHash::FirstKey, false);
@@ -199,17 +201,5 @@ async fn supervise(client: Client) {
         let _ = AbortOnDropHandle::new(client.connect()).await;
         let jitter_ms = rand::rng().random_range(0..RECONNECT_JITTER_MS);
         tokio::time::sleep(Duration::from_millis(u64::from(RECONNECT_DELAY_MS + jitter_ms))).await;
-    }
-}
-
-/// Remembers the last thing that went wrong, so that "not connected" can say why.
-async fn watch(client: Client, trouble: Arc<Mutex<String>>) {
-    let mut errors = client.error_rx();
-    loop {
-        match errors.recv().await {
-            Ok((error, _)) => error.details().clone_into(&mut trouble.lock()),
-            Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
-            Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
-        }
     }
 }
