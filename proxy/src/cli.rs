@@ -2,6 +2,8 @@
 
 pub mod audit;
 pub mod check;
+pub mod connect;
+pub mod migrate;
 
 use std::path::PathBuf;
 

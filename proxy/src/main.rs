@@ -1,13 +1,14 @@
 //! The `scrip-proxy` command.
 
 use std::future::Future;
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Parser;
-use scrip_proxy::cli::{Cli, Command, ConfigFile, audit, check};
+use scrip_proxy::cli::{self, Cli, Command, ConfigFile};
 use scrip_proxy::config::Config;
-use scrip_proxy::store::mysql;
 use scrip_proxy::telemetry;
 use scrip_shard_config::Topology;
 use tokio::signal::unix::{SignalKind, signal};
@@ -26,21 +27,36 @@ fn main() -> ExitCode {
 fn execute(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(ConfigFile { config }) => run(Config::load(config)?),
-        Command::Check { config: ConfigFile { config }, connect } => {
-            let config = Config::load(config)?;
-            let topology = Topology::load(&config.topology)?;
-            print!("{}", check::describe(&config, &topology));
-            anyhow::ensure!(!connect, "--connect: not there yet");
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Check { config: ConfigFile { config }, connect } => check(&Config::load(config)?, connect),
         Command::Migrate(ConfigFile { config }) => migrate(&Config::load(config)?),
-        Command::Audit { config: ConfigFile { config }, json } => {
-            let config = Config::load(config)?;
-            let report = runtime(config.worker_threads)?.block_on(audit::audit(&config, json.as_deref()))?;
-            print!("{report}");
-            Ok(ExitCode::from(report.verdict.exit_code()))
-        }
+        Command::Audit { config: ConfigFile { config }, json } => audit(&Config::load(config)?, json.as_deref()),
     }
+}
+
+fn check(config: &Config, connect: bool) -> anyhow::Result<ExitCode> {
+    let topology = Arc::new(Topology::load(&config.topology)?);
+    print!("{}", cli::check::describe(config, &topology));
+    if !connect {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let connected = runtime(config.worker_threads)?.block_on(cli::connect::connect(config, &topology))?;
+    print!("{}", connected.text);
+    anyhow::ensure!(connected.problems == 0, "{} problem(s)", connected.problems);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn migrate(config: &Config) -> anyhow::Result<ExitCode> {
+    let topology = Topology::load(&config.topology)?;
+    let (text, done) = runtime(config.worker_threads)?.block_on(cli::migrate::migrate(config, &topology));
+    print!("{text}");
+    anyhow::ensure!(done, "not every primary is ready; run it again");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn audit(config: &Config, json: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let report = runtime(config.worker_threads)?.block_on(cli::audit::audit(config, json))?;
+    print!("{report}");
+    Ok(ExitCode::from(report.verdict.exit_code()))
 }
 
 fn run(config: Config) -> anyhow::Result<ExitCode> {
@@ -51,25 +67,6 @@ fn run(config: Config) -> anyhow::Result<ExitCode> {
         scrip_proxy::run(config, shutdown).await.context("run")?;
         anyhow::Ok(ExitCode::SUCCESS)
     })
-}
-
-/// Prints a line a primary; fails unless all of them are up to date.
-fn migrate(config: &Config) -> anyhow::Result<ExitCode> {
-    let topology = Topology::load(&config.topology)?;
-    let timeouts = config.mysql_timeouts();
-    let reports = runtime(config.worker_threads)?.block_on(mysql::migrate::migrate(&topology, timeouts));
-    let mut failed = false;
-    for report in reports {
-        match report.outcome {
-            Ok(done) if done.applied.is_empty() => println!("{}: up to date", report.primary),
-            Ok(done) => println!("{}: applied {}", report.primary, done.applied.join(", ")),
-            Err(error) => {
-                failed = true;
-                eprintln!("{}: {error}", report.primary);
-            }
-        }
-    }
-    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn runtime(worker_threads: usize) -> anyhow::Result<tokio::runtime::Runtime> {

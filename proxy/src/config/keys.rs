@@ -14,6 +14,7 @@ use super::reference::{KeySpec, SectionSpec};
 use super::secret::{Key, Token};
 use super::{LogFormat, RecordLanes};
 use crate::coupon_id::CouponKey;
+use crate::store::mysql::RECORD_ROWS_MAX;
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -114,7 +115,7 @@ section! {
         /// Claims that wait for a settle. Prevents that a sold-out rush fills the memory.
         parked_max: usize = Or("65536", Count(1..=10_000_000));
         /// Rows of one record transaction. Prevents transactions so large that they hold locks past the deadlines.
-        batch_rows_max: usize = Or("1024", Count(1..=16_384));
+        batch_rows_max: usize = Or("1024", Count(1..=RECORD_ROWS_MAX as u64));
         /// From the signal to the end. Prevents that a drain waits for ever on one request.
         drain_timeout: Duration = Or("10s", Span(0..=10 * MIN));
     }

@@ -91,7 +91,7 @@ token = { file = "/nonexistent/token" }
             ("limits.frame_len_max", "1KiB to 16MiB"),
             ("limits.deadline_default", "1ms to 10min"),
             ("limits.idle_timeout", "or none"),
-            ("limits.batch_rows_max", "1 to 16384"),
+            ("limits.batch_rows_max", "1 to 2048"),
             ("limits.colour", "remove it"),
             ("lanes.record_lanes_per_primary", "auto"),
             ("log.format", "json"),
