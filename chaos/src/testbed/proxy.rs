@@ -3,29 +3,27 @@
 //! The contract: `scrip-proxy run --config FILE` and `scrip-proxy migrate --config FILE`; the keys in `config`; a ready
 //! file, written once both listeners accept; `GET /healthz` is 200 when the proxy serves.
 
+mod binary;
 mod config;
 
+use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
-use std::{env, fs};
 
 use nix::sys::signal::Signal;
 use serde::Deserialize;
 
+pub use self::binary::{build_proxy, proxy_binary};
 use self::config::ProxyFiles;
 use super::deployment::Deployment;
 use super::port::PortLease;
 use super::process::{Process, tied_command};
 use super::{Error, http};
 use crate::testbed::offload::offload;
-
-/// Names the proxy's program, in place of the one beside the running program.
-const BINARY_VARIABLE: &str = "SCRIP_PROXY_BIN";
-const BINARY: &str = "scrip-proxy";
 
 const READY_LIMIT: Duration = Duration::from_secs(60);
 const MIGRATE_LIMIT: Duration = Duration::from_secs(300);
@@ -35,7 +33,7 @@ const MIGRATE_LIMIT: Duration = Duration::from_secs(300);
 pub struct ProxySpec {
     /// Its name, which must be its own within the testbed.
     pub name: String,
-    /// The program; by default `SCRIP_PROXY_BIN`, else `scrip-proxy` beside the running program.
+    /// The program; by default [`proxy_binary`].
     pub binary: Option<PathBuf>,
     /// TOML that is merged into the configuration: values replace, arrays are appended.
     pub config: String,
@@ -187,7 +185,7 @@ impl Proxy {
         let files = ProxyFiles::write(deployment, spec, listen.address(), admin_listen.address())?;
         Ok(Self {
             spec: spec.clone(),
-            binary: binary(spec)?,
+            binary: binary_for(spec)?,
             process: Process::new(spec.name.clone(), files.log.clone()),
             files,
             testbed_folder: deployment.folder().to_path_buf(),
@@ -224,7 +222,7 @@ pub(super) fn migrate(deployment: &Deployment, spec: &ProxySpec) -> Result<(), E
     let spec = ProxySpec { name: "migrate".to_owned(), ..spec.clone() };
     let files = ProxyFiles::write(deployment, &spec, unused, unused)?;
     let process = Process::new(spec.name.clone(), files.log.clone());
-    let mut command = tied_command(&binary(&spec)?, deployment.folder())?;
+    let mut command = tied_command(&binary_for(&spec)?, deployment.folder())?;
     command.arg("migrate").arg("--config").arg(&files.config).envs(spec.env.iter().cloned());
     process.start(command)?;
     let status = process.wait_exit(MIGRATE_LIMIT);
@@ -233,22 +231,12 @@ pub(super) fn migrate(deployment: &Deployment, spec: &ProxySpec) -> Result<(), E
     }
     let status = status.unwrap_or(ExitStatus::from_raw(Signal::SIGKILL as i32));
     Err(Error::ProgramFailed {
-        program: format!("{BINARY} migrate"),
+        program: format!("{} migrate", binary::NAME),
         status: status.to_string(),
         tail: process.log_tail(),
     })
 }
 
-/// Given, or named by the environment, or beside the running program (tests run one folder further down).
-fn binary(spec: &ProxySpec) -> Result<PathBuf, Error> {
-    let named = || env::var_os(BINARY_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let beside = || {
-        let program = env::current_exe().ok()?;
-        let folders = program.ancestors().skip(1).take(2).map(|folder| folder.join(BINARY)).collect::<Vec<_>>();
-        folders.into_iter().find(|binary| binary.is_file())
-    };
-    spec.binary.clone().or_else(named).or_else(beside).ok_or_else(|| Error::MissingProgram {
-        program: BINARY.to_owned(),
-        remedy: format!("build it with `cargo build -p {BINARY}`, or set {BINARY_VARIABLE} to its path"),
-    })
+fn binary_for(spec: &ProxySpec) -> Result<PathBuf, Error> {
+    spec.binary.clone().or_else(proxy_binary).ok_or_else(binary::missing)
 }
