@@ -5,7 +5,7 @@
 
 use std::env;
 use std::io::{IsTerminal, Write};
-use std::process::{Command, ExitStatus};
+use std::process::{Command, ExitStatus, Stdio};
 
 use crate::testbed::{find_program, servers_present};
 
@@ -41,13 +41,25 @@ pub enum Error {
 /// # Errors
 /// When something is missing and cannot be installed; the error says what to run.
 pub fn install(out: &mut impl Write) -> Result<(), Error> {
+    install_packages(out, missing_packages)
+}
+
+/// The same with what only tests need: another language's protobuf runtime and compiler.
+///
+/// # Errors
+/// As [`install`].
+pub fn install_for_tests(out: &mut impl Write) -> Result<(), Error> {
+    install_packages(out, || [missing_packages(), missing_packages_of_tests()].concat())
+}
+
+fn install_packages(out: &mut impl Write, missing_packages: impl Fn() -> Vec<&'static str>) -> Result<(), Error> {
     let packages = missing_packages();
     if packages.is_empty() {
         return Ok(());
     }
     let steps = steps(&packages, Rights::of_this_process(), find_program(&["apt-get"]).is_some())?;
     writeln!(out, "Missing: {}. Installing from the distribution's packages.", packages.join(", "))?;
-    writeln!(out, "Their services are not needed: the testbed starts servers of its own.")?;
+    writeln!(out, "Services of theirs are not needed: the testbed starts servers of its own.")?;
     for step in steps {
         writeln!(out, "+ {}", step.join(" "))?;
         out.flush()?;
@@ -63,6 +75,24 @@ fn missing_packages() -> Vec<&'static str> {
     let setpriv = find_program(&["setpriv"]).is_some();
     let needed = [(database, "mariadb-server"), (redis, "redis-server"), (setpriv, "util-linux")];
     needed.into_iter().filter(|(present, _)| !present).map(|(_, package)| package).collect()
+}
+
+fn missing_packages_of_tests() -> Vec<&'static str> {
+    let needed = [
+        (python_with_protobuf().is_some(), "python3-protobuf"),
+        (find_program(&["protoc"]).is_some(), "protobuf-compiler"),
+    ];
+    needed.into_iter().filter(|(present, _)| !present).map(|(_, package)| package).collect()
+}
+
+/// A Python whose stock protobuf runtime is installed. The distribution's own comes first: that is the one that its
+/// packages serve.
+pub fn python_with_protobuf() -> Option<&'static str> {
+    ["/usr/bin/python3", "python3"].into_iter().find(|python| {
+        let mut import = Command::new(python);
+        import.args(["-c", "import google.protobuf"]).stdout(Stdio::null()).stderr(Stdio::null());
+        import.status().is_ok_and(|status| status.success())
+    })
 }
 
 /// How this process may become root.

@@ -4,7 +4,7 @@ use std::env;
 use std::io::Write;
 use std::process::{Command, ExitStatus};
 
-use crate::install::{self, install};
+use crate::install::{self, install_for_tests};
 
 /// Why the tests could not be run.
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +24,7 @@ pub enum Error {
 /// # Errors
 /// When the tests could not be run at all.
 pub fn suite(out: &mut impl Write, further: &[String]) -> Result<ExitStatus, Error> {
-    install(out)?;
+    install_for_tests(out)?;
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["test", "--all-features"]);

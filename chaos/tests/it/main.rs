@@ -1,8 +1,8 @@
 //! The testbed, on real servers.
 
-mod claim;
 mod database;
 mod end;
+mod end_to_end;
 mod link;
 mod redis;
 mod start;

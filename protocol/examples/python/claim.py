@@ -1,26 +1,40 @@
 #!/usr/bin/env python3
 """claim.py HOST:PORT CALLER TOKEN_FILE USER TEMPLATE [REQUEST_ID]: claims a coupon with the stock protobuf runtime."""
-import json, pathlib, socket, sys, tempfile, uuid
-from google.protobuf import proto
+import json, pathlib, socket, subprocess, sys, tempfile, uuid
 from google.protobuf.message import DecodeError
 
 try:
     from scrip.v1 import code_pb2, frame_pb2
-except ImportError:  # Not generated yet: generate them into a temporary folder.
-    from grpc_tools import protoc
+except ImportError:  # Not generated yet: protoc generates them into a temporary folder.
     source, out = pathlib.Path(__file__).resolve().parents[2] / "proto", tempfile.TemporaryDirectory()
     files = [str(path) for path in source.glob("scrip/v1/*.proto")]
-    if protoc.main(["protoc", f"-I{source}", f"--python_out={out.name}", *files]) != 0:
-        sys.exit("the .proto files do not compile")
+    subprocess.run(["protoc", f"-I{source}", f"--python_out={out.name}", *files], check=True)
     sys.path.insert(0, out.name)
     from scrip.v1 import code_pb2, frame_pb2
 
 
+def write(stream, message):
+    body = message.SerializeToString()
+    length, prefix = len(body), b""
+    while length > 127:
+        length, prefix = length >> 7, prefix + bytes([length & 127 | 128])
+    stream.write(prefix + bytes([length]) + body)
+    stream.flush()
+
+
+def read(stream):
+    length, shift = 0, 0
+    while byte := stream.read(1):
+        length, shift = length | (byte[0] & 127) << shift, shift + 7
+        if byte[0] < 128:
+            return frame_pb2.Response.FromString(stream.read(length))
+    return None
+
+
 def call(stream, request):
     try:
-        proto.serialize_length_prefixed(request, stream)
-        stream.flush()
-        while (response := proto.parse_length_prefixed(frame_pb2.Response, stream)) is not None:
+        write(stream, request)
+        while (response := read(stream)) is not None:
             if response.id == request.id or (response.id == 0 and response.code != code_pb2.CODE_OK):
                 return response  # The answer, or the notice that closes the connection. Other notices need no answer.
         lost = "connection closed"

@@ -27,7 +27,10 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
         let (id, request) = (template_id(replenish.template_id)?, request_id(&replenish.request_id)?);
         self.read(id).await?;
         let Some(template) = self.flow.templates.get(id) else { return Err(not_found()) };
-        let shares = if replenish.units < 0 { self.shares(&template).await } else { Vec::new() };
+        let shares = match replenish.units {
+            ..0 => self.shares(&template, replenish.units.unsigned_abs()).await?,
+            0.. => Vec::new(),
+        };
         let mut change = self.change(id, request, replenish.units, &shares).await?;
         let replayed = change.replayed;
         loop {
@@ -78,22 +81,90 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
         }
     }
 
-    /// Units are withdrawn where they still are, as far as Redis tells.
-    async fn shares(&self, template: &Template) -> Vec<(SubStock, u64)> {
+    /// Units are withdrawn where they still are, as far as Redis tells. It may be wrong: the end of the withdrawal gives
+    /// every sub-stock back what it had issued.
+    async fn shares(&self, template: &Template, units: u64) -> Result<Vec<(SubStock, u64)>, Refusal> {
+        let sub_stocks = self.meta.sub_stocks(template.record.template).await;
+        let sub_stocks = sub_stocks.map_err(|error| Refusal::of_meta(&error, Effect::Read))?;
+        let left = self.left(template).await;
+        let hints: Vec<Hint> = sub_stocks
+            .iter()
+            .map(|record| Hint { left: left.get(&record.key).copied().unwrap_or(0), allotment: record.allotment })
+            .collect();
+        let shares = spread(units, &hints);
+        Ok(sub_stocks.iter().map(|record| record.key.sub_stock).zip(shares).collect())
+    }
+
+    async fn left(&self, template: &Template) -> BTreeMap<StockKey, u64> {
         let mut by_shard: BTreeMap<usize, Vec<StockKey>> = BTreeMap::new();
         for slot in &template.slots {
             by_shard.entry(slot.shard).or_default().push(slot.key);
         }
-        let mut shares = Vec::new();
+        let mut found = BTreeMap::new();
         for (shard, keys) in by_shard {
-            let left = self.stock.remaining(self.flow.topology.shards[shard].id, &keys).await;
-            let left = left.unwrap_or_else(|_| vec![None; keys.len()]);
-            shares.extend(keys.iter().zip(left).map(|(key, left)| (key.sub_stock, left.unwrap_or(0))));
+            let Ok(left) = self.stock.remaining(self.flow.topology.shards[shard].id, &keys).await else { continue };
+            found.extend(keys.into_iter().zip(left).filter_map(|(key, left)| Some((key, left?))));
         }
-        shares
+        found
     }
+}
+
+/// What is known of a sub-stock before a withdrawal.
+#[derive(Debug, Clone, Copy)]
+struct Hint {
+    left: u64,
+    allotment: u64,
+}
+
+/// Spreads a withdrawal: first over what is left, in proportion; what exceeds that, over the allotments. The shares add
+/// up to `units`, or to all allotments if that is less.
+fn spread(units: u64, hints: &[Hint]) -> Vec<u64> {
+    let left: Vec<u64> = hints.iter().map(|hint| hint.left.min(hint.allotment)).collect();
+    let shares = in_proportion(units, &left);
+    let rest: Vec<u64> = hints.iter().zip(&shares).map(|(hint, share)| hint.allotment - share).collect();
+    let beyond = in_proportion(units - shares.iter().sum::<u64>(), &rest);
+    shares.into_iter().zip(beyond).map(|(share, more)| share + more).collect()
+}
+
+/// Parts of `units` in proportion to `weights`, none above its weight; the remainder goes to the first that have room.
+fn in_proportion(units: u64, weights: &[u64]) -> Vec<u64> {
+    let sum: u64 = weights.iter().sum();
+    let units = units.min(sum);
+    let part = |weight: u64| u128::from(units) * u128::from(weight) / u128::from(sum.max(1));
+    let mut parts: Vec<u64> = weights.iter().map(|&weight| u64::try_from(part(weight)).unwrap_or(weight)).collect();
+    let mut remainder = units - parts.iter().sum::<u64>();
+    for (part, weight) in parts.iter_mut().zip(weights) {
+        let more = remainder.min(weight - *part);
+        *part += more;
+        remainder -= more;
+    }
+    parts
 }
 
 fn not_found() -> Refusal {
     Refusal::new(Code::TemplateNotFound, "there is no such template")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_withdrawal_is_spread_over_what_is_left_first() {
+        let check = |units, hints: &[(u64, u64)], expect: &[u64]| {
+            let hints: Vec<Hint> = hints.iter().map(|&(left, allotment)| Hint { left, allotment }).collect();
+            assert_eq!(spread(units, &hints), expect, "{units} over {hints:?}");
+        };
+        check(10, &[(10, 50), (10, 50)], &[5, 5]);
+        check(10, &[(30, 50), (0, 50), (10, 50)], &[8, 0, 2]);
+        check(3, &[(1, 9), (1, 9), (1, 9)], &[1, 1, 1]);
+        check(2, &[(1, 9), (1, 9), (1, 9)], &[1, 1, 0]);
+        check(30, &[(10, 50), (0, 50)], &[15, 15]);
+        check(1_000, &[(10, 50), (0, 40)], &[50, 40]);
+        check(5, &[(0, 0), (0, 0)], &[0, 0]);
+        check(4_000_000_000, &[(3_000_000_000, 3_000_000_000), (2_000_000_000, 2_000_000_000)], &[
+            2_400_000_000,
+            1_600_000_000,
+        ]);
+    }
 }

@@ -1,0 +1,14 @@
+//! The whole system on real stores: proxies as processes, the client on real sockets.
+//!
+//! Every case runs on each database server under test (`SCRIP_TEST_MYSQL` adds one). Cases that break nothing share a
+//! testbed and have templates and users of their own; cases that break something have a testbed of their own.
+
+mod claim;
+mod frame;
+mod other_language;
+mod primary_fault;
+mod proxy_fault;
+mod scene;
+mod shard_fault;
+mod stock;
+mod topology;

@@ -1,0 +1,79 @@
+//! Connections that are lost at the worst moment, and primaries that are away.
+
+use std::path::PathBuf;
+
+use scrip_chaos::testbed::TestbedSpec;
+
+use super::scene::{Scene, cases};
+
+cases! {
+    connection_cut_before_the_transaction_arrives on linked;
+    connection_cut_after_the_commit_before_its_answer on linked;
+    a_dead_primary_hurts_only_its_own_users on linked;
+}
+
+async fn linked(server: PathBuf) -> Scene {
+    let spec = TestbedSpec::new(2, 2).with_links().with_database_server(server);
+    Scene::own(spec, "[lanes]\nrecord_lanes_per_primary = 1\n").await
+}
+
+mod cases {
+    use std::time::{Duration, Instant};
+
+    use scrip_chaos::testbed::{CutAt, RestartWith};
+    use scrip_client::{Claim, ClaimError, mint_request_id};
+    use scrip_protocol::UserId;
+    use scrip_protocol::code::Disposition;
+
+    use crate::end_to_end::scene::{Books, Scene, claim};
+
+    async fn check_cut(scene: &Scene, moment: CutAt) {
+        let template = scene.template(100, 1).await;
+        for user in 0..10 {
+            let link = scene.testbed.primary_link(usize::from(user % 10_000 >= 5_000));
+            let sprung = link.cuts_sprung();
+            link.cut_at(&b"INSERT INTO coupon"[..], moment);
+            let request = mint_request_id();
+            let claim = || Claim::new(UserId(user), template, request);
+            let coupon = scene.client.claim(claim()).await.expect("resolved with the same ids");
+            assert_eq!(link.cuts_sprung(), sprung + 1, "the cut happened");
+            let again = scene.client.claim(claim()).await.expect("replayed");
+            assert_eq!((coupon.coupon_id, again.replayed), (again.coupon_id, true));
+        }
+        assert_eq!(scene.books(template).await, Books { coupons: 10, ledger: 10 });
+        assert_eq!(scene.sell_out(template, 50_000).await, 90, "no unit given back twice, none lost");
+        assert_eq!(scene.books(template).await, Books { coupons: 100, ledger: 100 });
+    }
+
+    pub(super) async fn connection_cut_before_the_transaction_arrives(scene: &Scene) {
+        check_cut(scene, CutAt::BeforeRequest).await;
+    }
+
+    pub(super) async fn connection_cut_after_the_commit_before_its_answer(scene: &Scene) {
+        check_cut(scene, CutAt::BeforeAnswer).await;
+    }
+
+    pub(super) async fn a_dead_primary_hurts_only_its_own_users(scene: &Scene) {
+        let template = scene.template(1_000, 1).await;
+        scene.rush(template, [1, 9_999]).await;
+        scene.testbed.primary(1).kill();
+        scene.testbed.primary_link(1).cut_now();
+        let impatient = scene.client.with_deadline(Duration::from_millis(500));
+        for user in 10..110 {
+            impatient.claim(claim(user, template)).await.expect("tails below 5000 live on the other primary");
+        }
+        let mut told = Vec::new();
+        for user in 5_010..5_020 {
+            let started = Instant::now();
+            let error = impatient.claim(claim(user, template)).await.expect_err("its primary is dead");
+            assert!(started.elapsed() < Duration::from_secs(2));
+            told.push(error);
+        }
+        let applied = |error: &&ClaimError| error.disposition() != Disposition::NotApplied;
+        assert_eq!(told.iter().filter(applied).count(), 0, "{told:?}");
+        scene.testbed.primary(1).restart(RestartWith::Data).await.expect("restarted");
+        scene.claim(5_010, template).await.expect("served again");
+        assert_eq!(scene.sell_out(template, 20_000).await, 1_000 - 103);
+        assert_eq!(scene.books(template).await, Books { coupons: 1_000, ledger: 1_000 });
+    }
+}

@@ -1,0 +1,62 @@
+//! A server that is not the one that the topology means.
+
+use std::path::PathBuf;
+
+use scrip_chaos::testbed::TestbedSpec;
+
+use super::scene::{Scene, cases};
+
+cases! {
+    swapped_primaries_are_refused_at_dial_time on linked;
+    an_old_topology_cannot_write on linked;
+}
+
+async fn linked(server: PathBuf) -> Scene {
+    Scene::own(TestbedSpec::new(2, 1).with_links().with_database_server(server), "").await
+}
+
+mod cases {
+    use std::time::Duration;
+
+    use scrip_client::ClaimError;
+    use scrip_protocol::code::Disposition;
+
+    use crate::end_to_end::scene::{Books, Scene, claim};
+    use crate::support::run;
+
+    async fn refused(scene: &Scene, template: scrip_protocol::TemplateId) {
+        let impatient = scene.client.with_deadline(Duration::from_millis(700));
+        for user in [1, 9_999] {
+            let error: ClaimError = impatient.claim(claim(user, template)).await.expect_err("refused");
+            assert_eq!(error.disposition(), Disposition::NotApplied, "{error:?}");
+        }
+    }
+
+    pub(super) async fn swapped_primaries_are_refused_at_dial_time(scene: &Scene) {
+        let template = scene.template(10, 1).await;
+        let (links, primaries) = ([0, 1].map(|index| scene.testbed.primary_link(index)), scene.testbed.primaries());
+        for (link, other) in links.iter().zip([&primaries[1], &primaries[0]]) {
+            link.retarget(other.address());
+            link.cut_now();
+        }
+        refused(scene, template).await;
+        let log = std::fs::read_to_string(scene.proxies[0].log_path()).expect("log");
+        assert!(log.contains("p00") && log.contains("p01"), "the log names both sides");
+        for (link, own) in links.iter().zip(primaries) {
+            link.retarget(own.address());
+            link.cut_now();
+        }
+        assert_eq!(scene.sell_out(template, 100).await, 10);
+        assert_eq!(scene.books(template).await, Books { coupons: 10, ledger: 10 });
+    }
+
+    pub(super) async fn an_old_topology_cannot_write(scene: &Scene) {
+        let template = scene.template(10, 1).await;
+        scene.claim(1, template).await.expect("the topology is the current one");
+        for primary in scene.testbed.primaries() {
+            run(primary, "UPDATE node SET topology_version = topology_version + 1").await;
+        }
+        refused(scene, template).await;
+        assert_eq!(scene.books(template).await, Books { coupons: 1, ledger: 1 });
+    }
+}
