@@ -103,12 +103,10 @@ impl Call {
         }
     }
 
-    /// 1: known to be the first. 0: the caller made no promise. 2 or more: this client has sent it before.
+    /// 2 or more: an earlier send may have been applied. Sends that were refused as not applied leave it what it was
+    /// before them: 1, known to be the first, or 0, the caller made no promise.
     fn wire_attempt(&self, first_try: bool) -> u32 {
-        match self.sent {
-            0 => u32::from(first_try),
-            sent => sent + 1,
-        }
+        if self.in_doubt { self.sent + 1 } else { u32::from(first_try) }
     }
 }
 

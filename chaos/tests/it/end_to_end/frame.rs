@@ -51,7 +51,7 @@ mod cases {
         let template = scene.template(100, 1).await;
         let ping = framed(request(7, Operation::Ping(Ping { nonce: 42 })));
         let cases: [(&str, Vec<u8>, Option<Code>); 6] = [
-            ("text", b"GET / HTTP/1.1\r\n\r\n".to_vec(), Some(Code::MalformedFrame)),
+            ("text", b"GET / HTTP/1.1\r\nHost: localhost\r\n".repeat(4), Some(Code::MalformedFrame)),
             ("a length without end", vec![0xff; 64], Some(Code::MalformedFrame)),
             ("an announced gigabyte", vec![0x80, 0x80, 0x80, 0x80, 0x04], Some(Code::FrameTooLarge)),
             ("an endless frame", vec![0xff; 200_000], Some(Code::MalformedFrame)),
