@@ -1,6 +1,7 @@
 //! A few connections to one primary, for everything but the record lanes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -13,6 +14,9 @@ use crate::store::StoreError;
 
 /// Connections per primary. Listing and settling need few; a limit keeps a slow primary from collecting callers.
 const CONNECTIONS_MAX: usize = 8;
+
+/// Nothing here is so urgent that a connection is used without asking whether it lives, but for uses in a row.
+const SILENCE_MAX: Duration = Duration::from_millis(2);
 
 /// The connections to one primary. A primary that hangs holds up those who ask for it, and nobody else.
 #[derive(Debug)]
@@ -65,7 +69,7 @@ impl Pool {
         loop {
             // Taken out in a statement of its own: the lock must not be held while the server is asked.
             let session = self.idle.lock().pop()?;
-            if let Some(session) = session.alive(self.target.timeouts().connect).await {
+            if let Some(session) = session.alive(SILENCE_MAX, self.target.timeouts().connect).await {
                 return Some(session);
             }
         }
@@ -79,7 +83,7 @@ impl Lease {
     }
 
     /// Gives the connection back after an error that the server answered with, once the transaction is undone.
-    pub(super) async fn roll_back(self, limit: std::time::Duration) {
+    pub(super) async fn roll_back(self, limit: Duration) {
         if let Some(session) = self.session.rolled_back(limit).await {
             self.idle.lock().push(session);
         }

@@ -11,10 +11,6 @@ use super::facts::ServerFacts;
 use super::failure::Failed;
 use super::sql;
 
-/// A connection that was silent for so long is asked whether it lives before anything is sent that matters: what dies
-/// unnoticed between two uses is then *not applied* and not *unknown*.
-const SILENCE_MAX: Duration = Duration::from_secs(1);
-
 /// A connection whose session is set up. It holds no transaction between two calls, or is dropped.
 ///
 /// The driver never sends anything twice: `Conn` has no reconnect, and we do not use its pool.
@@ -89,9 +85,10 @@ impl Session {
         Some(self)
     }
 
-    /// Gives the session back unless it died while nobody looked.
-    pub(super) async fn alive(mut self, limit: Duration) -> Option<Session> {
-        if self.last_used.elapsed() < SILENCE_MAX {
+    /// Gives the session back unless it died while nobody looked: after `silence` it is asked before anything is sent
+    /// that matters. What dies unnoticed between two uses is then *not applied* and not *unknown*.
+    pub(super) async fn alive(mut self, silence: Duration, limit: Duration) -> Option<Session> {
+        if self.last_used.elapsed() < silence {
             return Some(self);
         }
         timeout(limit, self.conn.ping()).await.ok()?.ok()?;

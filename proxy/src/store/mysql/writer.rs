@@ -1,6 +1,7 @@
 //! One record lane's own connection.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use scrip_protocol::{TemplateId, UserId};
 use scrip_shard_config::PrimaryId;
@@ -12,6 +13,9 @@ use super::sql::keys;
 use super::sql::record::{RECORD_ROWS_MAX, RECORD_STATEMENTS, RecordPacket};
 use super::{Backend, Inner, ledger, read};
 use crate::store::{CouponRow, NewCoupon, RecordError, RecordWriter, Server, StockKey, StoreError};
+
+/// A lane that was silent for so long spends a round trip on asking whether its connection lives.
+const SILENCE_MAX: Duration = Duration::from_secs(1);
 
 /// A lane's connection to its primary. What is under way holds the connection; if its future is dropped, so is the
 /// connection, and nothing is ever sent twice.
@@ -44,7 +48,7 @@ impl MysqlWriter {
         let backend = self.inner.backend(self.primary)?;
         let limit = backend.target.timeouts().connect;
         if let Some(session) = self.session.take()
-            && let Some(session) = session.alive(limit).await
+            && let Some(session) = session.alive(SILENCE_MAX, limit).await
         {
             return Ok(session);
         }
