@@ -1,0 +1,13 @@
+//! The record store on real primaries of both flavours.
+
+pub(crate) mod bed;
+
+mod check;
+mod doubt;
+mod fence;
+mod identity;
+mod list;
+mod lock;
+mod migrate;
+mod race;
+mod record;
