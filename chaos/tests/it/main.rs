@@ -1,5 +1,6 @@
 //! The testbed, on real servers.
 
+mod audit;
 mod database;
 mod end;
 mod end_to_end;

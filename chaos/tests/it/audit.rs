@@ -1,0 +1,254 @@
+//! The audit finds what was changed by hand, and names it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Opts};
+use scrip_chaos::testbed::{Database, Testbed, TestbedSpec, database_servers_under_test};
+use scrip_proxy::audit::{self, AuditError, Kind, Options, Report, Verdict};
+use scrip_shard_config::{Address, Local, SecretRef, StockSpec, Topology, local};
+
+const DATABASE: &str = "scrip_audit";
+const PRIMARY_SCHEMA: &str = include_str!("../../../proxy/src/store/mysql/migrations/primary_0001.sql");
+const META_SCHEMA: &str = include_str!("../../../proxy/src/store/mysql/migrations/meta_0001.sql");
+
+/// A change by hand on one primary (or on meta, which is on primary 0), how to undo it, and what the audit has to say.
+struct Case {
+    primary: usize,
+    change: &'static str,
+    undo: &'static str,
+    kind: Kind,
+    words: &'static str,
+}
+
+/// Users 1 to 3 on primary 0 and 5001 to 5003 on primary 1 hold two coupons each of template 1: 12 units of 20, over
+/// sub-stocks 0 and 4.
+const CASES: &[Case] = &[
+    Case {
+        primary: 0,
+        change: "DELETE FROM coupon WHERE user_id = 2 AND seq = 2",
+        undo: "INSERT INTO coupon VALUES (2, 2, 1, 2, UNHEX(MD5('2/2')), 4, 0, 1)",
+        kind: Kind::LedgerDiffers,
+        words: "p00 template 1 sub-stock 04 the coupons are not as many as the ledger issued: expected 3 issued, found 2",
+    },
+    Case {
+        primary: 1,
+        change: "INSERT INTO coupon VALUES (5004, 5004, 1, 1, UNHEX(MD5('x')), 0, 0, 1)",
+        undo: "DELETE FROM coupon WHERE user_id = 5004",
+        kind: Kind::LedgerDiffers,
+        words: "p01 template 1 sub-stock 00 the coupons are not as many as the ledger issued: expected 3 issued, found 4",
+    },
+    Case {
+        primary: 1,
+        change: "UPDATE stock_ledger SET issued = issued - 1 WHERE sub_stock = 4 AND stripe = 1",
+        undo: "UPDATE stock_ledger SET issued = issued + 1 WHERE sub_stock = 4 AND stripe = 1",
+        kind: Kind::LedgerDiffers,
+        words: "p01 template 1 sub-stock 04 the coupons are not as many as the ledger issued: expected 2 issued, found 3",
+    },
+    Case {
+        primary: 0,
+        change: "UPDATE stock_ledger SET issued = issued + 20 WHERE sub_stock = 0 AND stripe = 0",
+        undo: "UPDATE stock_ledger SET issued = issued - 20 WHERE sub_stock = 0 AND stripe = 0",
+        kind: Kind::TotalExceeded,
+        words: "template 1 more issued than the total: expected at most 20, found 32",
+    },
+    Case {
+        primary: 0,
+        change: "UPDATE meta_sub_stock SET allotment = 5 WHERE sub_stock = 0",
+        undo: "UPDATE meta_sub_stock SET allotment = 10 WHERE sub_stock = 0",
+        kind: Kind::AllotmentExceeded,
+        words: "template 1 sub-stock 00 more issued than allotted: expected at most 5, found 6",
+    },
+    Case {
+        primary: 0,
+        change: "UPDATE meta_template SET total_stock = 19",
+        undo: "UPDATE meta_template SET total_stock = 20",
+        kind: Kind::AllotmentsDiffer,
+        words: "template 1 the allotments do not add up to the total: expected 19, found 20",
+    },
+    Case {
+        primary: 0,
+        change: "UPDATE meta_template SET sold_out = 1",
+        undo: "UPDATE meta_template SET sold_out = 0",
+        kind: Kind::SoldOutTooSoon,
+        words: "template 1 sold out, and units are left: expected 20, found 12",
+    },
+    Case {
+        primary: 0,
+        change: "UPDATE coupon SET request_id = UNHEX(MD5('1/1')) WHERE user_id = 1 AND seq = 2",
+        undo: "UPDATE coupon SET request_id = UNHEX(MD5('1/2')) WHERE user_id = 1 AND seq = 2",
+        kind: Kind::RequestTwice,
+        words: "p00 template 1 user 1 one request made several coupons: expected 2 requests, found 2 coupons of 1",
+    },
+    Case {
+        primary: 0,
+        change: "DELETE FROM coupon WHERE user_id = 3 AND seq = 1",
+        undo: "INSERT INTO coupon VALUES (3, 3, 1, 1, UNHEX(MD5('3/1')), 0, 0, 1)",
+        kind: Kind::SeqGap,
+        words: "p00 template 1 user 3 the numbers of a user's coupons have a gap: expected 1 to 1, found 1 coupons",
+    },
+    Case {
+        primary: 1,
+        change: "INSERT INTO coupon VALUES (5001, 5001, 1, 3, UNHEX(MD5('y')), 0, 0, 1)",
+        undo: "DELETE FROM coupon WHERE seq = 3",
+        kind: Kind::LimitExceeded,
+        words: "p01 template 1 user 5001 a user is above the limit: expected at most 2 a user, found 3 coupons",
+    },
+    Case {
+        primary: 0,
+        change: "UPDATE coupon SET tail = 4 WHERE user_id = 2 AND seq = 2",
+        undo: "UPDATE coupon SET tail = 2 WHERE user_id = 2 AND seq = 2",
+        kind: Kind::TailDiffers,
+        words: "p00 template 1 user 2 a coupon stands under another tail than its user's: expected tail 0002, found tail 0004",
+    },
+    Case {
+        primary: 0,
+        change: "INSERT INTO coupon VALUES (5001, 5001, 1, 1, UNHEX(MD5('z')), 0, 0, 1)",
+        undo: "DELETE FROM coupon WHERE tail = 5001",
+        kind: Kind::ForeignTail,
+        words: "p00 user 5001 coupons of a tail that belongs to another primary: expected all of them on p01, found 1",
+    },
+    Case {
+        primary: 1,
+        change: "INSERT INTO coupon VALUES (5009, 5009, 9, 1, UNHEX(MD5('w')), 0, 0, 1)",
+        undo: "DELETE FROM coupon WHERE template_id = 9",
+        kind: Kind::UnknownTemplate,
+        words: "p01 template 9 sub-stock 00 the template is not in meta",
+    },
+    Case {
+        primary: 1,
+        change: "INSERT INTO stock_ledger VALUES (1, 7, 0, 3, REPEAT('s', 16), 0)",
+        undo: "DELETE FROM stock_ledger WHERE sub_stock = 7",
+        kind: Kind::UnknownSubStock,
+        words: "p01 template 1 sub-stock 07 the sub-stock is not in meta",
+    },
+    Case {
+        primary: 1,
+        change: "DELETE FROM stock_ledger WHERE sub_stock = 4 AND stripe = 0",
+        undo: "INSERT INTO stock_ledger VALUES (1, 4, 0, 3, REPEAT('s', 16), 0)",
+        kind: Kind::LedgerRows,
+        words: "p01 template 1 sub-stock 04 ledger rows are missing, or too many: expected 2 rows, found 1 rows",
+    },
+    Case {
+        primary: 1,
+        change: "UPDATE stock_ledger SET epoch = 4 WHERE sub_stock = 4 AND stripe = 0",
+        undo: "UPDATE stock_ledger SET epoch = 3 WHERE sub_stock = 4 AND stripe = 0",
+        kind: Kind::FenceAboveMeta,
+        words: "p01 template 1 sub-stock 04 a fence is above the epoch of meta: expected at most epoch 3, found 4",
+    },
+];
+
+#[tokio::test]
+async fn what_was_changed_by_hand_is_found_and_named() {
+    for program in database_servers_under_test() {
+        let testbed = Testbed::start(TestbedSpec::new(2, 1).with_database_server(program)).await.expect("started");
+        let topology = set_up(&testbed).await;
+        for case in CASES {
+            assert_clean(&topology, case).await;
+            run(testbed.primary(case.primary), case.change).await;
+            let report = audit(&topology).await.expect("read");
+            assert_eq!(report.verdict, Verdict::Findings, "{}: {report}", case.change);
+            let found = report.findings.iter().any(|f| f.kind == case.kind && f.to_string().contains(case.words));
+            assert!(found, "{}: no {:?} {:?} in {report}", case.change, case.kind, case.words);
+            run(testbed.primary(case.primary), case.undo).await;
+        }
+        incomplete(&testbed, &topology).await;
+    }
+}
+
+async fn assert_clean(topology: &Arc<Topology>, next: &Case) {
+    let report = audit(topology).await.expect("read");
+    assert_eq!(report.verdict, Verdict::Clean, "before {}: {report}", next.change);
+    assert_eq!((report.coupons, report.issued, report.primaries, report.templates), (12, 12, 2, 1));
+}
+
+/// A primary that does not answer, or that is another one, makes the verdict incomplete; meta gone is an error.
+async fn incomplete(testbed: &Testbed, topology: &Arc<Topology>) {
+    run(testbed.primary(1), "UPDATE node SET primary_id = 5").await;
+    let report = audit(topology).await.expect("read");
+    assert_eq!((report.verdict, report.unaudited.len()), (Verdict::Incomplete, 1), "{report}");
+    assert!(report.unaudited[0].why.contains("says that it is p05"), "{report}");
+    testbed.primary(1).kill();
+    let report = audit(topology).await.expect("read");
+    assert_eq!((report.verdict.exit_code(), report.unaudited[0].primary), (2, 1), "{report}");
+    testbed.primary(0).kill();
+    assert!(matches!(audit(topology).await, Err(AuditError::Meta { .. })));
+}
+
+async fn audit(topology: &Arc<Topology>) -> Result<Report, AuditError> {
+    audit::run(topology, Options { connect_timeout: Duration::from_secs(20), ..Options::default() }).await
+}
+
+async fn set_up(testbed: &Testbed) -> Arc<Topology> {
+    for (index, database) in testbed.primaries().iter().enumerate() {
+        let mut conn = Conn::new(Opts::from(database.options())).await.expect("connected");
+        conn.query_drop(format!("CREATE DATABASE {DATABASE}")).await.expect("created");
+        run(database, PRIMARY_SCHEMA).await;
+        run(database, &format!("INSERT INTO node VALUES (1, {index}, 1)")).await;
+        run(database, &seed(index)).await;
+    }
+    run(testbed.primary(0), META_SCHEMA).await;
+    seed_meta(testbed.primary(0)).await;
+    topology(testbed)
+}
+
+/// Two coupons for each of three users: the first from sub-stock 0, the second from sub-stock 4, counted on stripe 1.
+fn seed(index: usize) -> String {
+    let mut sql = String::new();
+    for user in (1..=3).map(|user| user + 5000 * index) {
+        for (seq, sub_stock) in [(1, 0), (2, 4)] {
+            let request = format!("UNHEX(MD5('{user}/{seq}'))");
+            sql.push_str(&format!(
+                "INSERT INTO coupon VALUES ({user}, {user}, 1, {seq}, {request}, {sub_stock}, 0, 1);"
+            ));
+        }
+    }
+    for (sub_stock, stripe, issued) in [(0, 0, 0), (0, 1, 3), (4, 0, 0), (4, 1, 3)] {
+        sql.push_str(&format!(
+            "INSERT INTO stock_ledger VALUES (1, {sub_stock}, {stripe}, 3, REPEAT('s', 16), {issued});"
+        ));
+    }
+    sql
+}
+
+async fn seed_meta(database: &Database) {
+    // A TemplateDefinition: name "audit", total_stock 20, per_user_limit 2.
+    let definition = "0a05617564697410141802";
+    run(
+        database,
+        &format!(
+            "INSERT INTO meta_template VALUES (1, REPEAT('r', 16), UNHEX('{definition}'), 2, 20, 0, 0, 1, \
+             UNHEX('00000004'), 2); \
+             INSERT INTO meta_sub_stock (template_id, sub_stock, allotment, epoch, settled_epoch, drained_epoch) \
+             VALUES (1, 0, 10, 3, 3, 0), (1, 4, 10, 3, 3, 0)"
+        ),
+    )
+    .await;
+}
+
+async fn run(database: &Database, sql: &str) {
+    let mut conn = Conn::new(Opts::from(database.options().db_name(Some(DATABASE)))).await.expect("connected");
+    conn.query_drop(sql).await.expect(sql);
+}
+
+fn topology(testbed: &Testbed) -> Arc<Topology> {
+    let folder = testbed.folder().join("audit");
+    std::fs::create_dir(&folder).expect("folder");
+    let address = |of: std::net::SocketAddr| Address::Tcp { host: of.ip().to_string(), port: of.port() };
+    for (index, database) in testbed.primaries().iter().enumerate() {
+        std::fs::write(folder.join(format!("{index}.password")), database.password().expose()).expect("password");
+    }
+    let text = local(&Local {
+        version: 1,
+        primaries: testbed.primaries().iter().map(|database| address(database.address())).collect(),
+        shards: testbed.shards().iter().map(|shard| address(shard.address())).collect(),
+        database: DATABASE.to_owned(),
+        user: "scrip".to_owned(),
+        password: Some(SecretRef::File("0.password".into())),
+        shard_password: None,
+        virtual_nodes: Local::VIRTUAL_NODES,
+        stock: StockSpec::default(),
+    });
+    Arc::new(Topology::parse(&text, &folder, &|_| None).expect("good"))
+}
