@@ -4,6 +4,9 @@
 pub mod health;
 pub mod ready;
 
+#[cfg(test)]
+mod tests;
+
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
@@ -50,8 +53,7 @@ pub async fn serve(
 }
 
 async fn render(State(shared): State<Shared>) -> Response {
-    let ready = if shared.health.report().ready { 1.0 } else { 0.0 };
-    metrics::gauge!(crate::telemetry::metric::READY).set(ready);
+    crate::telemetry::metric::record_health(&shared.health.report());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], (shared.metrics)()).into_response()
 }
 

@@ -18,9 +18,7 @@ pub enum Component {
     Serving,
     /// The snapshot of the templates: down until it was loaded once.
     Templates,
-    /// The schema of all primaries that were reached: down when one has a version that this proxy does not know.
-    Schema,
-    /// One primary.
+    /// One primary: down too when its identity, its topology version or its schema is not the one expected.
     Primary(PrimaryId),
     /// One shard.
     Shard(ShardId),
@@ -31,7 +29,6 @@ impl fmt::Display for Component {
         match self {
             Component::Serving => f.write_str("serving"),
             Component::Templates => f.write_str("templates"),
-            Component::Schema => f.write_str("schema"),
             Component::Primary(id) => write!(f, "primary {id}"),
             Component::Shard(id) => write!(f, "shard {id}"),
         }
@@ -77,15 +74,12 @@ pub struct HealthReport {
 }
 
 impl Health {
-    /// Nothing is up yet; the schema is good until somebody finds otherwise.
+    /// Nothing is up yet.
     #[must_use]
     pub fn new(name: &str, topology: &Topology) -> Self {
         let down = |why: &str| Status::Down(why.to_owned());
-        let mut components = BTreeMap::from([
-            (Component::Serving, down("starting")),
-            (Component::Templates, down("not loaded yet")),
-            (Component::Schema, Status::Up),
-        ]);
+        let mut components =
+            BTreeMap::from([(Component::Serving, down("starting")), (Component::Templates, down("not loaded yet"))]);
         let primaries = topology.primaries.iter().map(|primary| Component::Primary(primary.id));
         let shards = topology.shards.iter().map(|shard| Component::Shard(shard.id));
         components.extend(primaries.chain(shards).map(|component| (component, down("not reached yet"))));
@@ -121,7 +115,7 @@ impl Health {
             let Status::Down(detail) = status else { continue };
             let reason = Reason { component: component.to_string(), detail: detail.clone() };
             let decides = match component {
-                Component::Serving | Component::Templates | Component::Schema => true,
+                Component::Serving | Component::Templates => true,
                 Component::Primary(_) => cut_off_from_primaries,
                 Component::Shard(_) => cut_off_from_shards,
             };

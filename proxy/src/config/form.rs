@@ -33,7 +33,8 @@ pub(super) struct Format;
 /// A tracing `EnvFilter` directive.
 pub(super) struct Level;
 
-const NAME_LEN_MAX: usize = 64;
+/// A longer name than the protocol lets a caller say could never be used.
+const NAME_LEN_MAX: usize = scrip_protocol::limits::CALLER_LEN_MAX;
 
 fn text<'v>(value: &'v DeValue<'_>, allowed: &str) -> Result<&'v str, String> {
     value.as_str().ok_or_else(|| format!("write {allowed}, in quotes"))

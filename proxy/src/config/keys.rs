@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use scrip_protocol::limits::DEADLINE_MAX_MS;
 use scrip_shard_config::Secret;
 
 use super::form::{Count, FilePath, Format, Lanes, Level, Listen, Name, Size, Span, SpanOrNone};
@@ -99,9 +100,9 @@ section! {
         /// Requests under way. Prevents that overload becomes latency: what exceeds it is refused at once.
         in_flight_max: usize = Or("65536", Count(1..=10_000_000));
         /// The deadline of a request that names none. Prevents waits without end.
-        deadline_default: Duration = Or("500ms", Span(1..=10 * MIN));
+        deadline_default: Duration = Or("500ms", Span(1..=DEADLINE_MAX_MS as u64));
         /// The longest deadline that a request may name. Prevents that a caller parks requests for hours.
-        deadline_max: Duration = Or("60s", Span(1..=H));
+        deadline_max: Duration = Or("60s", Span(1..=DEADLINE_MAX_MS as u64));
         /// From accept to a valid hello. Prevents that silent connections hold their places.
         hello_timeout: Duration = Or("5s", Span(10..=MIN));
         /// Without a frame from the caller. Prevents that dead peers hold their places.

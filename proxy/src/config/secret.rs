@@ -10,13 +10,12 @@ use toml::de::DeValue;
 use super::kind::Form;
 use super::reader::Context;
 use crate::coupon_id::CouponKey;
+use scrip_protocol::limits::TOKEN_LEN_MAX;
 
 /// Bytes of a secret file. Prevents reading a whole log because a path was mistyped.
 const SECRET_LEN_MAX: u64 = 4 * 1024;
-/// Characters of a token. Prevents tokens that can be guessed.
+/// Bytes of a token. Prevents tokens that can be guessed.
 const TOKEN_LEN_MIN: usize = 16;
-/// Characters of a token. It has to fit the hello frame of any deployment.
-const TOKEN_LEN_MAX: usize = 512;
 
 /// A caller's token.
 pub(super) struct Token;
@@ -31,10 +30,10 @@ impl Form for Token {
 
     fn read(&self, value: &DeValue<'_>, context: &Context<'_>) -> Result<Secret, String> {
         let token = resolve(value, context)?;
-        match token.chars().count() {
+        match token.len() {
             TOKEN_LEN_MIN..=TOKEN_LEN_MAX => Ok(Secret::new(token)),
             count => {
-                Err(format!("the token has {count} characters; use {TOKEN_LEN_MIN} to {TOKEN_LEN_MAX} random ones"))
+                Err(format!("the token has {count} bytes; use {TOKEN_LEN_MIN} to {TOKEN_LEN_MAX} random characters"))
             }
         }
     }
