@@ -10,4 +10,5 @@ mod proxy;
 mod record_store;
 mod redis;
 mod start;
+mod stock_store;
 mod support;
