@@ -28,13 +28,13 @@ const CASES: &[Case] = &[
     Case {
         primary: 0,
         change: "DELETE FROM coupon WHERE user_id = 2 AND seq = 2",
-        undo: "INSERT INTO coupon VALUES (2, 2, 1, 2, UNHEX(MD5('2/2')), 4, 0, 1)",
+        undo: "INSERT INTO coupon VALUES (2, 2, 1, 2, RPAD('2/2', 16, '.'), 4, 0, 1)",
         kind: Kind::LedgerDiffers,
         words: "p00 template 1 sub-stock 04 the coupons are not as many as the ledger issued: expected 3 issued, found 2",
     },
     Case {
         primary: 1,
-        change: "INSERT INTO coupon VALUES (5004, 5004, 1, 1, UNHEX(MD5('x')), 0, 0, 1)",
+        change: "INSERT INTO coupon VALUES (5004, 5004, 1, 1, RPAD('x', 16, '.'), 0, 0, 1)",
         undo: "DELETE FROM coupon WHERE user_id = 5004",
         kind: Kind::LedgerDiffers,
         words: "p01 template 1 sub-stock 00 the coupons are not as many as the ledger issued: expected 3 issued, found 4",
@@ -76,21 +76,21 @@ const CASES: &[Case] = &[
     },
     Case {
         primary: 0,
-        change: "UPDATE coupon SET request_id = UNHEX(MD5('1/1')) WHERE user_id = 1 AND seq = 2",
-        undo: "UPDATE coupon SET request_id = UNHEX(MD5('1/2')) WHERE user_id = 1 AND seq = 2",
+        change: "UPDATE coupon SET request_id = RPAD('1/1', 16, '.') WHERE user_id = 1 AND seq = 2",
+        undo: "UPDATE coupon SET request_id = RPAD('1/2', 16, '.') WHERE user_id = 1 AND seq = 2",
         kind: Kind::RequestTwice,
         words: "p00 template 1 user 1 one request made several coupons: expected 2 requests, found 2 coupons of 1",
     },
     Case {
         primary: 0,
         change: "DELETE FROM coupon WHERE user_id = 3 AND seq = 1",
-        undo: "INSERT INTO coupon VALUES (3, 3, 1, 1, UNHEX(MD5('3/1')), 0, 0, 1)",
+        undo: "INSERT INTO coupon VALUES (3, 3, 1, 1, RPAD('3/1', 16, '.'), 0, 0, 1)",
         kind: Kind::SeqGap,
         words: "p00 template 1 user 3 the numbers of a user's coupons have a gap: expected 1 to 1, found 1 coupons",
     },
     Case {
         primary: 1,
-        change: "INSERT INTO coupon VALUES (5001, 5001, 1, 3, UNHEX(MD5('y')), 0, 0, 1)",
+        change: "INSERT INTO coupon VALUES (5001, 5001, 1, 3, RPAD('y', 16, '.'), 0, 0, 1)",
         undo: "DELETE FROM coupon WHERE seq = 3",
         kind: Kind::LimitExceeded,
         words: "p01 template 1 user 5001 a user is above the limit: expected at most 2 a user, found 3 coupons",
@@ -104,14 +104,14 @@ const CASES: &[Case] = &[
     },
     Case {
         primary: 0,
-        change: "INSERT INTO coupon VALUES (5001, 5001, 1, 1, UNHEX(MD5('z')), 0, 0, 1)",
+        change: "INSERT INTO coupon VALUES (5001, 5001, 1, 1, RPAD('z', 16, '.'), 0, 0, 1)",
         undo: "DELETE FROM coupon WHERE tail = 5001",
         kind: Kind::ForeignTail,
         words: "p00 user 5001 coupons of a tail that belongs to another primary: expected all of them on p01, found 1",
     },
     Case {
         primary: 1,
-        change: "INSERT INTO coupon VALUES (5009, 5009, 9, 1, UNHEX(MD5('w')), 0, 0, 1)",
+        change: "INSERT INTO coupon VALUES (5009, 5009, 9, 1, RPAD('w', 16, '.'), 0, 0, 1)",
         undo: "DELETE FROM coupon WHERE template_id = 9",
         kind: Kind::UnknownTemplate,
         words: "p01 template 9 sub-stock 00 the template is not in meta",
@@ -198,7 +198,7 @@ fn seed(index: usize) -> String {
     let mut sql = String::new();
     for user in (1..=3).map(|user| user + 5000 * index) {
         for (seq, sub_stock) in [(1, 0), (2, 4)] {
-            let request = format!("UNHEX(MD5('{user}/{seq}'))");
+            let request = format!("RPAD('{user}/{seq}', 16, '.')");
             sql.push_str(&format!(
                 "INSERT INTO coupon VALUES ({user}, {user}, 1, {seq}, {request}, {sub_stock}, 0, 1);"
             ));
