@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use scrip_chaos::testbed::TestbedSpec;
-use scrip_chaos::{install, suite, up};
+use scrip_chaos::{install, model, suite, up};
 use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(Parser)]
@@ -28,6 +28,18 @@ enum Command {
         /// Further arguments for `cargo test`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         further: Vec<String>,
+    },
+    /// Searches the model of the stock protocol to the end.
+    Model {
+        /// small, large, huge, or the name of one bound. Without it: the small ones, every mutant, and the livelock.
+        #[arg(long)]
+        bound: Option<String>,
+        /// One deviation from the protocol, which must be caught.
+        #[arg(long)]
+        mutant: Option<String>,
+        /// Only says what bounds and mutants there are.
+        #[arg(long)]
+        list: bool,
     },
 }
 
@@ -68,6 +80,9 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Suite { further } => {
             let status = suite::suite(&mut stderr(), &further)?;
             return Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Command::Model { bound, mutant, list } => {
+            return Ok(model::command::run(&model::command::Options { bound, mutant, list }));
         }
     }
     Ok(ExitCode::SUCCESS)
