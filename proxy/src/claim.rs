@@ -15,7 +15,7 @@ use crate::template::Template;
 /// What the caller says about earlier sends of the same request id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attempt {
-    /// It was never sent before, by anyone: nothing to look up before a refusal.
+    /// It was never sent before, by anyone: nothing to look up before a refusal on arrival.
     First,
     /// The caller does not know: looked up before it is refused.
     Unsure,

@@ -271,7 +271,8 @@ impl Flow {
         task.template = Arc::clone(template);
         match template.refusal(now_ms) {
             None => self.to_stock(task),
-            Some(code) if task.looked_up || task.attempt == Attempt::First => task.refuse(code, reason(code)),
+            // Not even a look-up from before it was parked counts: another send of the same request, on any proxy, may
+            // have got the coupon since.
             Some(code) => self.look_up(task, Absent::Refuse(code), false),
         }
     }
