@@ -14,10 +14,14 @@
 //! - [`testbed`]: real servers as child processes, faults for each, proxies as processes, fault-injecting links.
 //! - [`install`]: which servers are missing, and how to get them from the distribution.
 //! - [`model`]: the stock protocol, searched exhaustively within bounds, and deviations from it that must be caught.
+//! - [`demo`]: the main job in one command. [`history`]: what clients sent and were told. [`oracle`]: is it all true?
 //! - [`suite`]: all tests of the workspace. [`up`]: a testbed to try things on by hand.
 
+pub mod demo;
+pub mod history;
 pub mod install;
 pub mod model;
+pub mod oracle;
 pub mod suite;
 pub mod testbed;
 pub mod up;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use scrip_chaos::demo::{self, DemoSpec, Ending};
 use scrip_chaos::testbed::TestbedSpec;
 use scrip_chaos::{install, model, suite, up};
 use tokio::signal::unix::{SignalKind, signal};
@@ -21,6 +22,8 @@ enum Command {
     /// Real servers to try things on.
     #[command(subcommand)]
     Testbed(TestbedCommand),
+    /// The main job on real servers: a rush on a template that sells out, and the promises with their evidence.
+    Demo(DemoSpec),
     /// Installs the servers that are missing, from the distribution's packages.
     Install,
     /// Installs what is missing, then runs all tests.
@@ -75,6 +78,14 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Testbed(TestbedCommand::Up { primaries, shards, database_server }) => {
             let spec = TestbedSpec { database_server, ..TestbedSpec::new(primaries, shards) };
             up::up(spec, &mut stdout(), end_signal()?).await?;
+        }
+        Command::Demo(spec) => {
+            return Ok(match demo::run(spec, end_signal()?).await? {
+                Ending::Held => ExitCode::SUCCESS,
+                Ending::Broken => ExitCode::FAILURE,
+                // As a shell says of a program that Ctrl-C ended.
+                Ending::Interrupted => ExitCode::from(130),
+            });
         }
         Command::Install => install::install(&mut stdout())?,
         Command::Suite { further } => {

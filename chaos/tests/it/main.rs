@@ -2,6 +2,7 @@
 
 mod audit;
 mod database;
+mod demo;
 mod end;
 mod end_to_end;
 mod link;

@@ -1,0 +1,44 @@
+//! The judge: what clients sent and were told, against what the stores hold.
+//!
+//! [`check`] is a pure function of a [`History`] and a [`StoresView`]; [`StoresView::read`] reads every store directly,
+//! past the proxies. The stores must be at rest while they are read.
+//!
+//! - `view`: what the stores hold. `read`: reading it. `sql`: every query.
+//! - `told`: what the history says of each request. `stores`, `answers`: the checks. `verdict`: what comes out.
+
+mod answers;
+mod read;
+mod sql;
+mod stores;
+mod told;
+mod verdict;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::read::ReadError;
+pub use self::verdict::{Counts, Kind, Verdict, Violation};
+pub use self::view::{CouponRow, LedgerRow, ServerSettings, StockRow, StoresView, SubStockRow, TemplateRow};
+
+use self::told::Requests;
+use crate::history::History;
+
+/// What happened beside the claims, and so what the oracle may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Circumstances {
+    /// More coupons were wanted than there were units, by users below their limit, and every request was followed up:
+    /// every unit must be sold.
+    pub demand_exceeds_stock: bool,
+    /// Stock was added on the way: a coupon may be issued after "sold out" was said.
+    pub replenished: bool,
+}
+
+/// Checks every promise that stores and history can show.
+pub fn check(history: &History, view: &StoresView, circumstances: Circumstances) -> Verdict {
+    let requests = Requests::of(history);
+    let mut verdict = Verdict::default();
+    stores::check(&mut verdict, history, view, circumstances);
+    answers::check(&mut verdict, history, &requests, view, circumstances);
+    verdict
+}

@@ -1,0 +1,9 @@
+//! Every SQL text of the oracle. All of them read.
+
+pub(super) const COUPONS: &str = "SELECT user_id, template_id, seq, request_id, sub_stock FROM coupon";
+pub(super) const LEDGERS: &str = "SELECT template_id, sub_stock, issued FROM stock_ledger";
+pub(super) const TEMPLATES: &str = "SELECT template_id, total_stock, sold_out FROM meta_template";
+pub(super) const SUB_STOCKS: &str = "SELECT template_id, sub_stock, allotment, epoch FROM meta_sub_stock";
+/// A variable that the server does not have is a row that is missing.
+pub(super) const VARIABLES: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('version', \
+     'innodb_flush_log_at_trx_commit', 'innodb_doublewrite', 'log_bin', 'sync_binlog')";

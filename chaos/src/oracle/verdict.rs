@@ -1,0 +1,185 @@
+//! What the checks found.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+
+/// Examples that are kept of each kind.
+const EXAMPLES_MAX: usize = 5;
+
+/// What can be wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// More coupons, or more issued, than the template's total.
+    Oversold,
+    /// More issued from a sub-stock than was allotted to it.
+    AllotmentExceeded,
+    /// The allotments do not add up to the total.
+    AllotmentsDiffer,
+    /// A shard would hand out more units than are left.
+    StockAboveRest,
+    /// Sold out is said, and the ledgers do not add up to the total.
+    SoldOutTooSoon,
+    /// A coupon was issued for a request that was first sent after "sold out" had been told.
+    SoldAfterSoldOut,
+    /// Units were left although more were wanted.
+    Unsold,
+    /// One request id made several coupons.
+    RequestTwice,
+    /// Two sends of one request were told of different coupons.
+    AnswersDiffer,
+    /// One send of a request was given a coupon, another one was refused by the rules.
+    GrantedAndRefused,
+    /// A coupon that nobody asked for.
+    NeverAsked,
+    /// A user holds more than the limit.
+    LimitExceeded,
+    /// A user's coupons are not numbered 1, 2, ...
+    SeqGap,
+    /// A coupon is not on the primary of its user's tail.
+    Misplaced,
+    /// A coupon that a caller was told of is not in the stores, or is another one there.
+    Missing,
+    /// A ledger and the coupons that it counts differ.
+    LedgerDiffers,
+    /// A primary does not flush what it acknowledges.
+    NotDurable,
+    /// Every send of a request was told "not applied", and there is a coupon of it.
+    AppliedAfterAll,
+}
+
+impl Kind {
+    /// The promise that it breaks: 1 to 6, as the design numbers them.
+    pub fn promise(self) -> u8 {
+        match self {
+            Self::Oversold | Self::AllotmentExceeded | Self::AllotmentsDiffer | Self::StockAboveRest => 1,
+            Self::SoldOutTooSoon | Self::SoldAfterSoldOut | Self::Unsold => 2,
+            Self::RequestTwice | Self::AnswersDiffer | Self::GrantedAndRefused | Self::NeverAsked => 3,
+            Self::LimitExceeded | Self::SeqGap | Self::Misplaced => 4,
+            Self::Missing | Self::LedgerDiffers | Self::NotDurable => 5,
+            Self::AppliedAfterAll => 6,
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Oversold => "more coupons than units",
+            Self::AllotmentExceeded => "more issued than allotted",
+            Self::AllotmentsDiffer => "the allotments do not add up to the total",
+            Self::StockAboveRest => "a shard would hand out more than is left",
+            Self::SoldOutTooSoon => "sold out was said while units were left",
+            Self::SoldAfterSoldOut => "sold after sold out was said",
+            Self::Unsold => "units were left unsold",
+            Self::RequestTwice => "a request has more than one coupon",
+            Self::AnswersDiffer => "a replay got another answer",
+            Self::GrantedAndRefused => "a request was both granted and refused",
+            Self::NeverAsked => "a coupon that nobody asked for",
+            Self::LimitExceeded => "a user is above the limit",
+            Self::SeqGap => "the numbers of a user's coupons have a gap",
+            Self::Misplaced => "a coupon is not on its user's primary",
+            Self::Missing => "an acknowledged coupon is missing",
+            Self::LedgerDiffers => "ledger and coupons differ",
+            Self::NotDurable => "a primary does not flush its commits",
+            Self::AppliedAfterAll => "told 'not applied', and applied",
+        }
+    }
+}
+
+/// All violations of one kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Violation {
+    /// What.
+    pub kind: Kind,
+    /// The promise that it breaks.
+    pub promise: u8,
+    /// How many.
+    pub count: u64,
+    /// The first few.
+    pub examples: Vec<String>,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} x {}: {}", self.count, self.kind.words(), self.examples.join("; "))
+    }
+}
+
+/// What was compared.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Primaries that were read.
+    pub primaries: u64,
+    /// Units of all templates.
+    pub total_stock: u64,
+    /// Coupons on all primaries.
+    pub coupons: u64,
+    /// Units that the ledgers say were issued.
+    pub issued: u64,
+    /// Units that the shards would still hand out.
+    pub left: u64,
+    /// Units that are not issued.
+    pub unsold: u64,
+    /// Requests that were sent.
+    pub requests: u64,
+    /// Sends of them.
+    pub sends: u64,
+    /// Sends without an answer.
+    pub unanswered: u64,
+    /// Sends that were told of a coupon.
+    pub told_coupon: u64,
+    /// Different coupons that callers were told of.
+    pub acknowledged: u64,
+    /// Sends that were told "not applied".
+    pub told_not_applied: u64,
+    /// Sends that were told "unknown".
+    pub told_unknown: u64,
+    /// Sends that were told "sold out".
+    pub told_sold_out: u64,
+    /// Users with coupons.
+    pub users: u64,
+    /// The most coupons of one template that a user holds.
+    pub coupons_of_a_user_max: u64,
+    /// Primaries that flush what they acknowledge.
+    pub durable_primaries: u64,
+}
+
+/// What was compared and what is wrong.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// What was compared.
+    pub counts: Counts,
+    violations: BTreeMap<Kind, (u64, Vec<String>)>,
+}
+
+impl Verdict {
+    pub(super) fn add(&mut self, kind: Kind, example: impl FnOnce() -> String) {
+        let (count, examples) = self.violations.entry(kind).or_default();
+        *count += 1;
+        if examples.len() < EXAMPLES_MAX {
+            examples.push(example());
+        }
+    }
+
+    /// How many violations of this kind there are.
+    pub fn count(&self, kind: Kind) -> u64 {
+        self.violations.get(&kind).map_or(0, |(count, _)| *count)
+    }
+
+    /// All that is wrong, by kind; empty: everything holds.
+    pub fn violations(&self) -> Vec<Violation> {
+        let violation = |(kind, (count, examples)): (&Kind, &(u64, Vec<String>))| Violation {
+            kind: *kind,
+            promise: kind.promise(),
+            count: *count,
+            examples: examples.clone(),
+        };
+        self.violations.iter().map(violation).collect()
+    }
+
+    /// Whether nothing breaks this promise.
+    pub fn holds(&self, promise: u8) -> bool {
+        !self.violations.keys().any(|kind| kind.promise() == promise)
+    }
+}

@@ -1,0 +1,114 @@
+//! What the stores hold.
+
+use scrip_client::{RequestId, TemplateId, UserId};
+use scrip_shard_config::{PrimaryId, SubStock};
+
+/// Everything that the checks need of all stores.
+#[derive(Debug, Clone, Default)]
+pub struct StoresView {
+    /// Of meta.
+    pub templates: Vec<TemplateRow>,
+    /// Of meta.
+    pub sub_stocks: Vec<SubStockRow>,
+    /// Of all primaries.
+    pub coupons: Vec<CouponRow>,
+    /// Of all primaries.
+    pub ledgers: Vec<LedgerRow>,
+    /// Of all shards: keys that a proxy could take units from now.
+    pub stock: Vec<StockRow>,
+    /// One for each primary.
+    pub servers: Vec<ServerSettings>,
+}
+
+/// A template in meta.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TemplateRow {
+    /// Which.
+    pub template: TemplateId,
+    /// Units of stock now.
+    pub total_stock: u64,
+    /// Every unit became a coupon.
+    pub sold_out: bool,
+}
+
+/// A sub-stock in meta.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SubStockRow {
+    /// Of which template.
+    pub template: TemplateId,
+    /// Which.
+    pub sub_stock: SubStock,
+    /// Units that it may hand out over all epochs.
+    pub allotment: u64,
+    /// The epoch.
+    pub epoch: u64,
+}
+
+/// A coupon on a primary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CouponRow {
+    /// Where it was found.
+    pub primary: PrimaryId,
+    /// Where the topology wants its user.
+    pub home: PrimaryId,
+    /// Whose.
+    pub user: UserId,
+    /// Of which template.
+    pub template: TemplateId,
+    /// The user's seq-th of the template.
+    pub seq: u32,
+    /// The request that made it.
+    pub request: RequestId,
+    /// Where its unit came from.
+    pub sub_stock: SubStock,
+}
+
+/// One stripe of a ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LedgerRow {
+    /// On which primary.
+    pub primary: PrimaryId,
+    /// Of which template.
+    pub template: TemplateId,
+    /// Of which sub-stock.
+    pub sub_stock: SubStock,
+    /// Units issued.
+    pub issued: u64,
+}
+
+/// A sub-stock's key on its shard, of the shard's present run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StockRow {
+    /// Of which template.
+    pub template: TemplateId,
+    /// Which.
+    pub sub_stock: SubStock,
+    /// The epoch of its units.
+    pub epoch: u64,
+    /// Units left.
+    pub left: u64,
+}
+
+/// What a primary says about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerSettings {
+    /// Which primary.
+    pub primary: PrimaryId,
+    /// As in `10.11.6-MariaDB`.
+    pub version: String,
+    /// `innodb_flush_log_at_trx_commit`: 1 flushes the redo log at each commit.
+    pub flush_log_at_commit: u8,
+    /// `innodb_doublewrite`: torn pages are repaired.
+    pub doublewrite: bool,
+    /// `log_bin`.
+    pub binlog: bool,
+    /// `sync_binlog`: 1 flushes the binary log at each commit.
+    pub sync_binlog: u64,
+}
+
+impl ServerSettings {
+    /// Whether a commit that was acknowledged survives a power loss.
+    pub fn is_durable(&self) -> bool {
+        self.flush_log_at_commit == 1 && self.doublewrite && (!self.binlog || self.sync_binlog == 1)
+    }
+}
