@@ -85,6 +85,8 @@ pub struct ClaimTask {
     pub unit: Option<Unit>,
     /// The next number of the user's coupons that it has seen.
     pub seq: u16,
+    /// The connection of its record lane on which it saw that.
+    pub seen_on: u64,
     /// The user's coupons were read since it arrived, and the request had none.
     pub looked_up: bool,
 }
@@ -112,6 +114,7 @@ impl ClaimTask {
             step: Step::Record,
             unit: None,
             seq: 1,
+            seen_on: 0,
             looked_up: false,
         }
     }

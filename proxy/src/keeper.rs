@@ -21,7 +21,7 @@ use crate::flow::Flow;
 use crate::settle::{Report, Settled, Settler};
 use crate::stock_lane::jitter;
 use crate::store::{MetaStore, RecordStore, StockStore};
-use crate::template::{SlotState, Template};
+use crate::template::{Due, SlotState, Template};
 use crate::watch::{nap, watch};
 
 /// How often meta is asked for settles that nobody finished, and how old they must be.
@@ -94,25 +94,28 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Keeper<S, R, M> {
 
     /// Until a sub-stock is open and none is due, or the template is sold out.
     async fn tend(&self, id: TemplateId) {
-        let mut quiet = self.quiet.first;
         let mut retry = RETRY_FIRST;
+        let mut all_at_once = false;
         while let Some(template) = self.flow.templates.get(id) {
             if !self.can_be_settled(&template) {
                 return self.resume_all(id);
             }
-            let due = template.live.slots_in(SlotState::Due);
-            let report = if !due.is_empty() {
+            let due = self.due(&template).await;
+            let report = if all_at_once {
+                self.settle(&template, &(0..template.slots.len()).collect::<Vec<_>>(), Duration::ZERO).await
+            } else if !due.is_empty() {
                 self.settle(&template, &due, Duration::ZERO).await
             } else if template.live.slots_in(SlotState::Open).iter().any(|&slot| self.serves(&template, slot)) {
                 return self.resume_all(id);
             } else {
+                let quiet = self.quiet_of(&template);
                 self.nap(&template, quiet).await;
                 let empty = template.live.slots_in(SlotState::Empty);
-                let report = self.settle(&template, &empty, quiet).await;
-                quiet = (quiet * 2).min(self.quiet.max);
-                report
+                self.settle(&template, &empty, quiet).await
             };
+            all_at_once = report.as_ref().is_some_and(|report| report.withdrawal_pending);
             match report {
+                Some(_) if all_at_once => {}
                 Some(report) if report.sold_out => self.sold_out(id).await,
                 Some(report) if progressed(&report) => self.resume_all(id),
                 Some(_) | None => {
@@ -121,6 +124,39 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Keeper<S, R, M> {
                 }
             }
         }
+    }
+
+    /// Slots to settle at once: not those whose shard is away, and not those that were fenced by a settle which is
+    /// under way or done. Settling on every *fenced* livelocks: each settle fences the claims of the other proxies.
+    async fn due(&self, template: &Template) -> Vec<usize> {
+        let mut due = template.live.slots_in(SlotState::Due);
+        due.retain(|&slot| self.serves(template, slot));
+        if due.iter().all(|&slot| template.live.due(slot) == Due::Stale) {
+            return due;
+        }
+        let Ok(records) = self.meta.sub_stocks(template.record.template).await else { return due };
+        let moved_on = |slot: usize| match template.live.due(slot) {
+            Due::Stale => false,
+            Due::Fenced { epoch } => {
+                let key = template.slots[slot].key;
+                records.iter().any(|record| record.key == key && record.epoch > epoch)
+            }
+        };
+        let moved_on: Vec<usize> = due.extract_if(.., |slot| moved_on(*slot)).collect();
+        if !moved_on.is_empty() {
+            // The other settle may still be on its way to Redis.
+            self.nap(template, RETRY_FIRST).await;
+        }
+        for slot in moved_on {
+            template.live.set(slot, SlotState::Open);
+        }
+        due
+    }
+
+    /// Twice as long after each settle of *empty* since which no coupon was recorded.
+    fn quiet_of(&self, template: &Template) -> Duration {
+        let doublings = template.live.settled_in_vain().min(16);
+        self.quiet.first.saturating_mul(1 << doublings).min(self.quiet.max)
     }
 
     fn can_be_settled(&self, template: &Template) -> bool {
@@ -148,7 +184,12 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Keeper<S, R, M> {
         tracing::debug!(template = %template.record.template, ?report, "settled");
         for &(sub_stock, settled) in &report.settled {
             let Some(slot) = template.slots.iter().position(|slot| slot.key.sub_stock == sub_stock) else { continue };
-            template.live.set(slot, state_after(settled));
+            match settled {
+                Settled::Again => drop(template.live.set_due(slot, Due::Stale)),
+                // The other settle may have filled it: try.
+                Settled::Open { .. } | Settled::Lost => drop(template.live.set(slot, SlotState::Open)),
+                Settled::Drained => drop(template.live.set(slot, SlotState::Empty)),
+            }
         }
         Some(report)
     }
@@ -192,7 +233,7 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Keeper<S, R, M> {
         for key in keys {
             let Some(template) = self.flow.templates.get(key.template) else { continue };
             let Some(slot) = template.slots.iter().position(|slot| slot.key == key) else { continue };
-            template.live.set(slot, SlotState::Due);
+            template.live.set_due(slot, Due::Stale);
             self.flow.tend(key.template);
         }
     }
@@ -201,13 +242,4 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Keeper<S, R, M> {
 /// Something to hand out, or another settle that may have brought something.
 fn progressed(report: &Report) -> bool {
     report.settled.iter().any(|(_, settled)| matches!(settled, Settled::Open { .. } | Settled::Lost))
-}
-
-fn state_after(settled: Settled) -> SlotState {
-    match settled {
-        // The other settle may have filled it: try.
-        Settled::Open { .. } | Settled::Lost => SlotState::Open,
-        Settled::Drained => SlotState::Empty,
-        Settled::Again => SlotState::Due,
-    }
 }

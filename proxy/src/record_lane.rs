@@ -27,7 +27,7 @@ use crate::claim::{Absent, ClaimTask, Step};
 use crate::flow::{Flow, RecordQueue};
 use crate::gate::Latch;
 use crate::store::{CouponRow, NewCoupon, RecordError, RecordWriter, StoreError};
-use crate::template::SlotState;
+use crate::template::Due;
 use crate::watch::{nap, watch};
 
 mod look_up;
@@ -171,6 +171,7 @@ impl<W: RecordWriter> RecordLane<W> {
         flow.meter.transactions.add(1);
         flow.meter.coupons.add(rows.len());
         for (mut task, row) in group.drain(..).zip(rows) {
+            task.template.live.settled_well();
             if !task.is_answered() {
                 let coupon = flow.coupon(&task.template, &stored(row), false);
                 task.grant(coupon);
@@ -207,10 +208,16 @@ impl<W: RecordWriter> RecordLane<W> {
             return Err(Lost);
         }
         for mut task in fenced {
-            let Some(unit) = task.unit.take() else { continue };
-            task.template.live.set(unit.slot, SlotState::Due);
+            let Some(unit) = task.unit else { continue };
+            task.template.live.set_due(unit.slot, Due::Fenced { epoch: unit.epoch });
             flow.tend(task.template.record.template);
-            if !task.is_answered() {
+            if unit.burned {
+                // An earlier send of its record may have been committed before the fence went up. After it nothing is:
+                // what a locking look-up says now is definite.
+                task.step = Step::LookUp { absent: Absent::Deduct, lock: true };
+                self.group.push(task);
+            } else if !task.is_answered() {
+                task.unit = None;
                 flow.to_stock(task);
             }
         }
@@ -276,6 +283,7 @@ fn row(task: &ClaimTask, stripe: u16, now_ms: u64) -> Option<NewCoupon> {
         user: task.user,
         template: task.template.record.template,
         seq: task.seq,
+        seen_on: task.seen_on,
         request: task.request,
         sub_stock: unit.key.sub_stock,
         epoch: unit.epoch,

@@ -70,6 +70,8 @@ pub struct Report {
     pub settled: Vec<(SubStock, Settled)>,
     /// Every sub-stock of the template is drained.
     pub sold_out: bool,
+    /// A withdrawal waits for a settle that wins every sub-stock of the template at once; this was not one.
+    pub withdrawal_pending: bool,
 }
 
 /// Settles sub-stocks. Cheap to clone.
@@ -148,7 +150,8 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Settler<S, R, M> {
 
         let outcome = |sub: SubStock| outcome(sub, &before, self.shard_of(template, sub), &counts, &installed);
         let settled = slots.iter().map(|&slot| template.slots[slot].key.sub_stock).map(|sub| (sub, outcome(sub)));
-        Ok(Report { settled: settled.collect(), sold_out })
+        let withdrawal_pending = advanced.withdrawal_pending && counts.len() < template.slots.len();
+        Ok(Report { settled: settled.collect(), sold_out, withdrawal_pending })
     }
 
     fn shard_of(&self, template: &Template, sub_stock: SubStock) -> ShardId {

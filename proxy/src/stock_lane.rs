@@ -17,7 +17,7 @@ use crate::claim::{ClaimTask, Unit};
 use crate::flow::{Flow, StockQueue};
 use crate::gate::Latch;
 use crate::store::{Deducted, Release, StockKey, StockStore, StoreError, Want};
-use crate::template::SlotState;
+use crate::template::{Due, SlotState};
 use crate::watch::{nap, watch};
 
 /// Claims that one call carries at most: bounds the arguments of one function call.
@@ -102,9 +102,10 @@ impl<S: StockStore> StockLane<S> {
 
     /// The sub-stock had no unit for this claim.
     fn elsewhere(&self, task: ClaimTask, grant: Option<&Grant>) {
-        let state = if grant.is_some_and(|grant| grant.stale) { SlotState::Due } else { SlotState::Empty };
         let live = &task.template.live;
-        if live.set(task.slot, state) == SlotState::Open && live.slots_in(SlotState::Open).is_empty() {
+        let stale = grant.is_some_and(|grant| grant.stale);
+        let before = if stale { live.set_due(task.slot, Due::Stale) } else { live.set(task.slot, SlotState::Empty) };
+        if before == SlotState::Open && (stale || live.slots_in(SlotState::Open).is_empty()) {
             self.flow.tend(task.template.record.template);
         }
         self.flow.to_stock(task);

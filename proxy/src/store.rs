@@ -158,6 +158,10 @@ pub struct NewCoupon {
     pub template: TemplateId,
     /// The user's seq-th coupon of the template.
     pub seq: u16,
+    /// The connection on which the coupons below `seq` were read, as [`RecordWriter::connection`] numbers it; not looked
+    /// at while `seq` is 1. A number read from a server that has been replaced since says nothing about its successor,
+    /// which may lack the rows below it: the same request could get two numbers.
+    pub seen_on: u64,
     /// The caller's id for this claim.
     pub request: RequestId,
     /// Where its unit came from.
@@ -190,8 +194,8 @@ pub struct CouponRow {
 /// Why a batch was not recorded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
-    /// A row of the batch exists already. Rolled back.
-    #[error("a coupon of the batch exists already")]
+    /// A row of the batch exists already, or a number was read on another connection than this one. Rolled back.
+    #[error("a coupon of the batch exists already, or its number is not known to be free")]
     Conflict,
     /// A fence is not `{the granted epoch, this server}`, or the primary has another topology version. Rolled back.
     #[error("fenced: the epoch, the server or the topology version is no longer the one of the grant")]
@@ -216,11 +220,14 @@ pub trait RecordWriter: Send + 'static {
     /// Connects if need be, and checks that this is the primary that the topology means.
     fn connect(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send;
 
+    /// The number of the connection that the last call used: another number, another connection.
+    fn connection(&self) -> u64;
+
     /// One transaction, one attempt: fences checked under a lock held until commit, rows inserted, ledger raised.
     /// At most one row per (user, template, seq); an empty batch succeeds.
     fn record(&mut self, batch: &[NewCoupon]) -> impl Future<Output = Result<(), RecordError>> + Send;
 
-    /// All coupons of these (user, template) pairs, in a new snapshot; `lock`: with a locking read that waits for
+    /// All coupons of these (user, template) pairs, in a new snapshot and on one connection; `lock`: with a locking read that waits for
     /// transactions under way.
     fn look_up(
         &mut self,

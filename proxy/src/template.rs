@@ -1,7 +1,7 @@
 //! Templates as the pipeline uses them: a snapshot in memory, replaced whole when a template changes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -26,6 +26,18 @@ pub enum SlotState {
     Due = 2,
 }
 
+/// Why a settle is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// Its key is missing or of another run, or a settle was left behind: nobody can serve it.
+    Stale,
+    /// A unit of this epoch was fenced. If the epoch has moved on since, another settle is at it or done.
+    Fenced {
+        /// The epoch of the unit.
+        epoch: u64,
+    },
+}
+
 /// One sub-stock of a template, and where it lives.
 #[derive(Debug, Clone, Copy)]
 pub struct Slot {
@@ -39,6 +51,10 @@ pub struct Slot {
 #[derive(Debug)]
 pub struct Live {
     states: Vec<AtomicU8>,
+    /// Of slots that are due: the epoch that was fenced, or [`STALE`].
+    fenced: Vec<AtomicU64>,
+    /// Settles of *empty* since a coupon was last recorded.
+    settled_in_vain: AtomicU32,
     /// Claims that wait for a settle.
     pub parked: Mutex<Vec<ClaimTask>>,
 }
@@ -110,9 +126,46 @@ pub fn shard_index(topology: &Topology, shard: ShardId) -> usize {
     topology.shards.iter().position(|other| other.id == shard).unwrap_or_default()
 }
 
+/// Above every epoch.
+const STALE: u64 = u64::MAX;
+
 impl Live {
     fn new(slots: &[Slot]) -> Self {
-        Self { states: slots.iter().map(|_| AtomicU8::new(SlotState::Open as u8)).collect(), parked: Mutex::default() }
+        Self {
+            states: slots.iter().map(|_| AtomicU8::new(SlotState::Open as u8)).collect(),
+            fenced: slots.iter().map(|_| AtomicU64::new(0)).collect(),
+            settled_in_vain: AtomicU32::new(0),
+            parked: Mutex::default(),
+        }
+    }
+
+    /// A settle of the slot is due; returns the state before.
+    pub fn set_due(&self, slot: usize, due: Due) -> SlotState {
+        match due {
+            Due::Stale => self.fenced[slot].store(STALE, Ordering::Relaxed),
+            Due::Fenced { epoch } => drop(self.fenced[slot].fetch_max(epoch, Ordering::Relaxed)),
+        }
+        self.set(slot, SlotState::Due)
+    }
+
+    /// Why a settle of the slot is due.
+    pub fn due(&self, slot: usize) -> Due {
+        match self.fenced[slot].load(Ordering::Relaxed) {
+            STALE => Due::Stale,
+            epoch => Due::Fenced { epoch },
+        }
+    }
+
+    /// A coupon was recorded: the units in flight had their time.
+    pub fn settled_well(&self) {
+        if self.settled_in_vain.load(Ordering::Relaxed) > 0 {
+            self.settled_in_vain.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts a settle of *empty*; returns how many there were since a coupon was last recorded.
+    pub fn settled_in_vain(&self) -> u32 {
+        self.settled_in_vain.fetch_add(1, Ordering::Relaxed)
     }
 
     /// The state of a slot.
@@ -126,6 +179,9 @@ impl Live {
 
     /// Sets the state of a slot; returns the one before.
     pub fn set(&self, slot: usize, state: SlotState) -> SlotState {
+        if state != SlotState::Due {
+            self.fenced[slot].store(0, Ordering::Relaxed);
+        }
         match self.states[slot].swap(state as u8, Ordering::Relaxed) {
             0 => SlotState::Open,
             1 => SlotState::Empty,

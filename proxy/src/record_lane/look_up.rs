@@ -76,6 +76,7 @@ impl<W: RecordWriter> RecordLane<W> {
             return task.refuse(code, code.cause());
         }
         task.seq = rows.iter().map(|row| row.seq).max().unwrap_or(0).saturating_add(1);
+        task.seen_on = self.writer.connection();
         if task.seq > task.template.per_user_limit() {
             return flow.turn_back(task, Code::LimitReached, Code::LimitReached.cause());
         }
@@ -83,6 +84,7 @@ impl<W: RecordWriter> RecordLane<W> {
             task.step = Step::Record;
             self.group.push(task);
         } else if !task.is_answered() {
+            task.unit = None;
             flow.to_stock(task);
         }
     }

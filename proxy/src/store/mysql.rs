@@ -99,9 +99,16 @@ impl Inner {
         self.backends.get(&primary).ok_or_else(|| unknown(primary))
     }
 
-    /// The server that a new connection leads to.
+    /// The server that a new connection leads to, with the term that meta gives it now: another server may have been
+    /// behind the name in between. While meta does not answer, what is remembered has to do; the fence decides.
     async fn server(&self, primary: PrimaryId, identity: &str) -> Result<Server, StoreError> {
-        self.terms.remembered(&self.meta, primary, identity).await
+        let limit = self.meta.target().timeouts().connect;
+        match tokio::time::timeout(limit, self.terms.asked(&self.meta, primary, identity)).await {
+            Err(_) | Ok(Err(StoreError::Unreachable(_) | StoreError::Unknown(_))) => {
+                self.terms.remembered(&self.meta, primary, identity).await
+            }
+            Ok(answer) => answer,
+        }
     }
 
     /// The server behind the primary, asked over the wire, with the term that meta gives it now.

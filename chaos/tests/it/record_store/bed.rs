@@ -172,6 +172,7 @@ pub(crate) fn coupon(user: u64, sub_stock: u16, epoch: u64) -> NewCoupon {
         user: UserId(user),
         template: template(),
         seq: 1,
+        seen_on: 0,
         request: RequestId(rand_id(user)),
         sub_stock: SubStock(sub_stock),
         epoch,

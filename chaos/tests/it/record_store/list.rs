@@ -9,9 +9,11 @@ use super::bed::{Bed, P0, coupon, on_each, template};
 async fn pages_follow_the_primary_key() {
     on_each("list", async |bed: Bed| {
         bed.open(&[1], 3).await;
-        let of = |user, seq| NewCoupon { seq, ..coupon(user, 1, 3) };
+        let mut writer = bed.writer().await;
+        writer.connect().await.expect("connected");
+        let of = |user, seq| NewCoupon { seq, seen_on: writer.connection(), ..coupon(user, 1, 3) };
         let batch = [of(10_001, 1), of(10_001, 2), of(10_001, 3), of(20_001, 1), of(1, 1)];
-        bed.writer().await.record(&batch).await.expect("recorded");
+        writer.record(&batch).await.expect("recorded");
         let (own, other) = (Some(template()), TemplateId::try_new(6).ok());
         check(&bed, None, None, 10, &[1, 2, 3]).await;
         check(&bed, None, None, 2, &[1, 2]).await;

@@ -51,6 +51,19 @@ async fn a_row_that_exists_is_a_conflict() {
 }
 
 #[tokio::test]
+async fn a_number_that_another_connection_has_seen_is_a_conflict() {
+    on_each("seen", async |bed: Bed| {
+        bed.open(&[1], 3).await;
+        let mut writer = bed.writer().await;
+        writer.record(&[coupon(7, 1, 3)]).await.expect("recorded");
+        let second = |seen_on| NewCoupon { seq: 2, seen_on, ..coupon(7, 1, 3) };
+        check(&bed, &[coupon(8, 1, 3), second(writer.connection() + 1)], &RecordError::Conflict).await;
+        writer.record(&[second(writer.connection())]).await.expect("seen by this one");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn every_mismatch_of_a_fence_refuses_the_whole_batch() {
     on_each("fenced", async |bed: Bed| {
         bed.open(&[1, 2], 3).await;

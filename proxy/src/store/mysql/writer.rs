@@ -25,6 +25,8 @@ pub struct MysqlWriter {
     primary: PrimaryId,
     lane: u16,
     session: Option<Session>,
+    /// Connections made so far, the present one included.
+    connections: u64,
     server: Option<Server>,
     doubted: bool,
     packet: RecordPacket,
@@ -37,6 +39,7 @@ impl MysqlWriter {
             primary,
             lane,
             session: None,
+            connections: 0,
             server: None,
             doubted: false,
             packet: RecordPacket::default(),
@@ -45,16 +48,20 @@ impl MysqlWriter {
 
     /// A connection that was alive a moment ago, taken out of its place. Cancelled, it is gone, and nothing was sent.
     async fn take(&mut self) -> Result<Session, StoreError> {
-        let backend = self.inner.backend(self.primary)?;
-        let limit = backend.target.timeouts().connect;
+        let limit = self.inner.backend(self.primary)?.target.timeouts().connect;
         if let Some(session) = self.session.take()
             && let Some(session) = session.alive(SILENCE_MAX, limit).await
         {
             return Ok(session);
         }
+        self.dial().await
+    }
+
+    async fn dial(&mut self) -> Result<Session, StoreError> {
         tracing::debug!(primary = %self.primary, lane = self.lane, "connecting");
         self.server = None;
-        backend.target.dial(Part::Primary).await
+        self.connections += 1;
+        self.inner.backend(self.primary)?.target.dial(Part::Primary).await
     }
 
     /// The connection, and the server whose fence it records under. Cancelled, the connection is gone, and nothing was
@@ -65,7 +72,7 @@ impl MysqlWriter {
             Some(server) if self.doubted => match self.confirmed(server).await? {
                 Some(server) => server,
                 None => {
-                    session = self.inner.backend(self.primary)?.target.dial(Part::Primary).await?;
+                    session = self.dial().await?;
                     self.inner.server(self.primary, &session.facts().identity).await?
                 }
             },
@@ -113,6 +120,10 @@ impl MysqlWriter {
         let (version, limit, whom) =
             (backend.target.version(), backend.target.timeouts().record, backend.target.whom());
         let (mut session, server) = self.ready().await.map_err(RecordError::from)?;
+        if batch.iter().any(|row| row.seq > 1 && row.seen_on != self.connections) {
+            self.session = Some(session);
+            return Err(RecordError::Conflict);
+        }
         let text = self.packet.write(batch, &server.fence(), version);
         // Cancelled from here on, the connection is closed and the outcome is unknown.
         let answer = session.packet(text, RECORD_STATEMENTS, limit).await;
@@ -140,6 +151,10 @@ impl RecordWriter for MysqlWriter {
         Ok(())
     }
 
+    fn connection(&self) -> u64 {
+        self.connections
+    }
+
     async fn record(&mut self, batch: &[NewCoupon]) -> Result<(), RecordError> {
         if batch.is_empty() {
             return Ok(());
@@ -156,8 +171,12 @@ impl RecordWriter for MysqlWriter {
 
     async fn look_up(&mut self, keys: &[(UserId, TemplateId)], lock: bool) -> Result<Vec<CouponRow>, StoreError> {
         let mut found = Vec::new();
+        let mut connection = None;
         for keys in keys.chunks(keys::KEYS_MAX) {
             let mut session = self.take().await?;
+            if *connection.get_or_insert(self.connections) != self.connections {
+                return Err(StoreError::Unreachable("the connection was lost during a look-up".to_owned()));
+            }
             let backend = self.inner.backend(self.primary)?;
             let Backend { target, .. } = backend;
             let (limit, whom) = (target.timeouts().read, target.whom());

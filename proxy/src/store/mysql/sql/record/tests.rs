@@ -8,6 +8,7 @@ fn coupon(user: u64, sub_stock: u16, epoch: u64) -> NewCoupon {
         user: UserId(user),
         template: TemplateId::try_new(9).expect("not zero"),
         seq: 1,
+        seen_on: 0,
         request: RequestId([0xab; 16]),
         sub_stock: SubStock(sub_stock),
         epoch,
