@@ -45,6 +45,8 @@ use crate::install::install;
 use crate::oracle::{self, Circumstances, StoresView};
 use crate::testbed::{CALLER, ProxyProcess, ProxySpec, Testbed, TestbedSpec};
 
+const STOPPED: &str = "\nStopped. Everything that was started is gone.";
+
 /// How a demo ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
@@ -74,14 +76,15 @@ pub async fn run(spec: DemoSpec, stop: impl Future<Output = ()>) -> Result<Endin
     let (deployment, report) = tokio::select! {
         finished = stages(&spec, &screen) => finished?,
         () = &mut stop => {
-            screen.line("\nStopped. Everything that was started is gone.");
+            screen.line(STOPPED);
             return Ok(Ending::Interrupted);
         }
     };
     if spec.keep {
         keep::explain(&screen, &deployment, &report);
         stop.await;
-        screen.line("\nStopped. Everything that was started is gone.");
+        drop(deployment);
+        screen.line(STOPPED);
     }
     Ok(if report.held { Ending::Held } else { Ending::Broken })
 }

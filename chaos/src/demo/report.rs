@@ -64,6 +64,8 @@ pub(super) struct Load {
 pub(super) struct RushReport {
     pub(super) took_ms: u64,
     pub(super) claims_per_s: u64,
+    /// Until the first "sold out": the part in which coupons are written.
+    pub(super) claims_per_s_while_stock_lasted: u64,
     pub(super) issued: u64,
     pub(super) replayed: u64,
     pub(super) limit_reached: u64,
@@ -161,6 +163,7 @@ fn rush(evidence: &Evidence<'_>) -> RushReport {
     RushReport {
         took_ms: u64::try_from(evidence.took.as_millis()).unwrap_or(u64::MAX),
         claims_per_s: per_second(tally.answered(), evidence.took),
+        claims_per_s_while_stock_lasted: while_stock_lasted(tally, evidence.took),
         issued: tally.issued,
         replayed: tally.replayed,
         limit_reached: tally.limit_reached,
@@ -169,6 +172,11 @@ fn rush(evidence: &Evidence<'_>) -> RushReport {
         latency_us: latency(tally),
         follow_up: evidence.follow_up,
     }
+}
+
+fn while_stock_lasted(tally: &Tally, took: Duration) -> u64 {
+    let (answered, lasted) = tally.stock_lasted.unwrap_or((tally.answered(), took));
+    per_second(answered, lasted)
 }
 
 fn latency(tally: &Tally) -> Latency {

@@ -101,6 +101,7 @@ impl<'a> Running<'a> {
                 progress.answered_in(completion.latency);
             })
             .await;
+            tally.note_sold_out(self.started.elapsed());
             progress.show(tally, self.stream.outstanding(), || self.rush.gauge.left());
             if let Some(proxy) = victim.take_if(|_| tally.answered() >= kill_at) {
                 proxy.kill();

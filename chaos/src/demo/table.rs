@@ -32,6 +32,8 @@ fn result(rush: &RushReport) -> Table {
     table.load_style(presets::ASCII_MARKDOWN).set_header(["result", ""]);
     let seconds = rush.took_ms as f64 / 1_000.0;
     table.add_row(["claims a second", &format!("{} (over {seconds:.1} s)", grouped(rush.claims_per_s))]);
+    let first_part = grouped(rush.claims_per_s_while_stock_lasted);
+    table.add_row(["", &format!("{first_part} while stock lasted")]);
     table.add_row(["latency", &format!("p50 {p50}, p90 {p90}, p99 {p99}, p99.9 {p999}, max {max}")]);
     table.add_row(["", "(from submit to answer, queues in the SDK and all its attempts included)"]);
     let counts = [

@@ -26,6 +26,8 @@ pub(super) struct Tally {
     pub(super) sold_out: u64,
     /// By code.
     pub(super) other: BTreeMap<&'static str, Other>,
+    /// Answers, and the time since the start, when the first "sold out" was taken out.
+    pub(super) stock_lasted: Option<(u64, Duration)>,
     /// From submission to answer, over all attempts, in microseconds.
     pub(super) latency_us: Histogram<u64>,
 }
@@ -33,7 +35,15 @@ pub(super) struct Tally {
 impl Tally {
     pub(super) fn new() -> Self {
         let latency_us = Histogram::new_with_max(LATENCY_MAX_US, 3).expect("constant bounds that the histogram takes");
-        Self { issued: 0, replayed: 0, limit_reached: 0, sold_out: 0, other: BTreeMap::new(), latency_us }
+        Self {
+            issued: 0,
+            replayed: 0,
+            limit_reached: 0,
+            sold_out: 0,
+            other: BTreeMap::new(),
+            stock_lasted: None,
+            latency_us,
+        }
     }
 
     pub(super) fn add(&mut self, completion: &Completion) {
@@ -53,6 +63,13 @@ impl Tally {
                     other.or_insert_with(|| Other { count: 0, example: error.detail().to_owned() }).count += 1;
                 }
             },
+        }
+    }
+
+    /// To be called after each batch of answers.
+    pub(super) fn note_sold_out(&mut self, since_start: Duration) {
+        if self.sold_out > 0 && self.stock_lasted.is_none() {
+            self.stock_lasted = Some((self.answered(), since_start));
         }
     }
 
