@@ -1,4 +1,4 @@
-//! The MySQL primaries and the meta schema. No SQL outside [`sql`] and the migrations beside it.
+//! The MySQL primaries and the meta schema. No SQL outside `sql` and the migrations beside it.
 //!
 //! Every call is one attempt. The driver sends nothing twice: its `Conn` has no reconnect, and its pool is not used.
 //! A call that is dropped midway, or that ran out of time, closes its connection.
