@@ -1,1 +1,36 @@
-//! placeholder
+//! The bench harness of scrip: how fast, at what cost, and is the count right?
+//!
+//! # Invariants
+//! - A figure without a right count is no figure: every run ends with `scrip-proxy audit` and with a count of its own, and a
+//!   wrong one voids the run.
+//! - In an open loop latency is measured from the moment at which a claim was due, never from when it could be sent.
+//! - CPU time is what the operating system says of each process, over the measured window only.
+//! - The proxy is run as a process; this crate does not link it. All SQL is in `sql`.
+//!
+//! # Map
+//! - `spec`: what to run. [`workload`], [`arrival`]: who claims what, and when; both follow from the seed alone.
+//! - `deployment`: servers, proxies, templates. `drive`: the load. `recorder`, `book`: what came back.
+//! - `usage`, `counts`, `environment`: where the time goes, and on what. `audit`: is the count right?
+//! - `run`: one bench from start to report. [`report`]: the result as data. `screen`, `progress`: for people.
+
+pub mod arrival;
+mod audit;
+mod book;
+mod counts;
+mod deployment;
+mod drive;
+mod environment;
+mod error;
+mod progress;
+mod recorder;
+pub mod report;
+mod run;
+mod screen;
+mod spec;
+mod sql;
+mod usage;
+pub mod workload;
+
+pub use error::Error;
+pub use run::run;
+pub use spec::{BedSpec, LoopKind, RunSpec, WindowSpec};

@@ -1,2 +1,54 @@
-//! placeholder
-fn main() {}
+//! The command line of the bench.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use scrip_bench::RunSpec;
+use scrip_bench::report::{Report, diff, table};
+
+#[derive(Parser)]
+#[command(name = "scrip-bench", version, about = "Measures scrip on real servers, and audits every count.")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Load through the proxy.
+    Run(RunSpec),
+    /// Prints a report.
+    Show {
+        /// A file that `--json` wrote.
+        file: PathBuf,
+    },
+    /// Compares two reports of the same load.
+    Diff {
+        /// The report before.
+        old: PathBuf,
+        /// The report after.
+        new: PathBuf,
+    },
+}
+
+// One thread: load and SDK together cost less on one core than across two, and leave the other to the servers.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run(Arguments::parse().command).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("scrip-bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Run(spec) => drop(scrip_bench::run(&spec).await?),
+        Command::Show { file } => print!("{}", table::render(&Report::read(&file)?)),
+        Command::Diff { old, new } => println!("{}", diff::diff(&Report::read(&old)?, &Report::read(&new)?)?),
+    }
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! Is the count right? The proxy's own audit of the promises, and beside it what callers were told against the rows.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Opts};
+use scrip_chaos::testbed::{ProxyProcess, Testbed, proxy_binary};
+use scrip_client::TemplateId;
+use serde::Deserialize;
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use crate::book::{Bits, Book};
+use crate::deployment::Deployment;
+use crate::report::Audit;
+use crate::workload::Workload;
+use crate::{Error, sql};
+
+const AUDIT_MAX: Duration = Duration::from_secs(600);
+
+/// The part of the proxy's audit that is read here.
+#[derive(Debug, Deserialize)]
+struct Verdict {
+    verdict: String,
+    findings: Vec<serde_json::Value>,
+}
+
+/// Both checks.
+///
+/// # Errors
+/// When one of them could not be made. A count that is wrong is in the result.
+pub(crate) async fn audit(deployment: &Deployment, workload: &Workload, book: &Book) -> Result<Audit, Error> {
+    let rows = Rows::read(&deployment.testbed, workload).await?;
+    let verdict = ask_proxy(&deployment.testbed, &deployment.proxies).await?;
+    let kind = workload.kind();
+    let total = kind.stock() * workload.templates().len() as u64;
+    Ok(Audit {
+        verdict: verdict.verdict,
+        findings: verdict.findings.iter().take(20).map(ToString::to_string).collect(),
+        rows: rows.count,
+        acknowledged: book.acknowledged.len(),
+        oversold: rows.count.saturating_sub(total),
+        lost: book.acknowledged.without(&rows.requests),
+        duplicate: rows.twice + book.made_twice,
+        // Only where everything is said to be sold can something be left unsold.
+        unsold: if kind == crate::workload::Kind::Soldout { total.saturating_sub(rows.count) } else { 0 },
+        unacknowledged: rows.requests.without(&book.acknowledged),
+        foreign: rows.foreign,
+        unknown: book.unknown.len() as u64,
+    })
+}
+
+/// `scrip-proxy audit --json`, with the configuration of the first proxy.
+async fn ask_proxy(testbed: &Testbed, proxies: &[ProxyProcess]) -> Result<Verdict, Error> {
+    let failed = |problem: String| Error::Audit(problem);
+    let binary = proxy_binary().ok_or_else(|| failed("scrip-proxy is not there".to_owned()))?;
+    let name = proxies.first().map_or("migrate", ProxyProcess::name);
+    let report = testbed.folder().join("audit.json");
+    let mut command = Command::new(binary);
+    command.arg("audit").arg("--config").arg(testbed.folder().join(format!("{name}.toml")));
+    command.arg("--json").arg(&report).stdin(Stdio::null()).kill_on_drop(true);
+    let output = timeout(AUDIT_MAX, command.output()).await.map_err(|_elapsed| failed("it does not end".to_owned()))?;
+    let output = output.map_err(|error| failed(error.to_string()))?;
+    let text = std::fs::read_to_string(&report)
+        .map_err(|_absent| failed(format!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim())))?;
+    // The next run must not find this one's.
+    drop(std::fs::remove_file(&report));
+    serde_json::from_str(&text).map_err(|error| failed(error.to_string()))
+}
+
+/// The coupons of a workload as the primaries hold them.
+#[derive(Debug, Default)]
+struct Rows {
+    count: u64,
+    requests: Bits,
+    /// Rows of a request that has another.
+    twice: u64,
+    /// Rows of no request of this workload.
+    foreign: u64,
+}
+
+impl Rows {
+    async fn read(testbed: &Testbed, workload: &Workload) -> Result<Self, Error> {
+        let mut rows = Self::default();
+        for primary in testbed.primaries() {
+            let mut conn = Conn::new(Opts::from(primary.options().prefer_socket(false))).await?;
+            for template in workload.templates() {
+                rows.read_template(&mut conn, workload, *template).await?;
+            }
+            conn.disconnect().await?;
+        }
+        Ok(rows)
+    }
+
+    async fn read_template(&mut self, conn: &mut Conn, workload: &Workload, template: TemplateId) -> Result<(), Error> {
+        let query = format!("{}{}", sql::REQUESTS, template.get());
+        conn.query_iter(query)
+            .await?
+            .for_each_and_drop(|row| {
+                let id: Option<Vec<u8>> = row.get(0);
+                self.add(id.and_then(|id| workload.request_of(&id)));
+            })
+            .await?;
+        Ok(())
+    }
+
+    fn add(&mut self, request: Option<u64>) {
+        self.count += 1;
+        match request {
+            Some(request) => self.twice += u64::from(!self.requests.insert(request)),
+            None => self.foreign += 1,
+        }
+    }
+}

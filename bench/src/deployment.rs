@@ -1,0 +1,112 @@
+//! Servers, proxies and templates to measure on.
+
+use std::time::{Duration, Instant};
+
+use scrip_chaos::testbed::{
+    CALLER, Database, DatabaseSettings, ProxyProcess, ProxySpec, RedisServer, Testbed, TestbedSpec, build_proxy,
+    proxy_binary,
+};
+use scrip_client::{Client, ClientConfig, TemplateDefinition, TemplateId, Validity, mint_request_id};
+
+use crate::Error;
+use crate::screen::Screen;
+use crate::spec::BedSpec;
+use crate::usage::Tiers;
+use crate::workload::Kind;
+
+/// Coupons of a template that one user may hold.
+const PER_USER_LIMIT: u32 = 1;
+const VALID_S: u64 = 30 * 24 * 3600;
+
+/// Everything that runs.
+pub(crate) struct Deployment {
+    pub(crate) testbed: Testbed,
+    pub(crate) proxies: Vec<ProxyProcess>,
+    pub(crate) settings: DatabaseSettings,
+}
+
+impl Deployment {
+    /// Starts it all, the proxy's program built first if need be.
+    pub(crate) async fn start(spec: &BedSpec, screen: Screen) -> Result<Self, Error> {
+        build(screen)?;
+        let started = Instant::now();
+        let settings = settings(spec);
+        let testbed = Testbed::start(TestbedSpec {
+            database_server: spec.database_server.clone(),
+            database: settings.clone(),
+            ..TestbedSpec::new(spec.primaries, spec.shards)
+        });
+        let testbed = testbed.await?;
+        testbed.migrate(&ProxySpec::new("migrate")).await?;
+        let mut proxies = Vec::new();
+        for number in 1..=spec.proxies {
+            let proxy = ProxySpec::new(format!("proxy-{number}")).with_config(spec.proxy_config.clone());
+            proxies.push(testbed.start_proxy(&proxy).await?);
+        }
+        screen.say(&format!(
+            "{} primaries (buffer pool {} MiB, redo {} MiB, durability {:?}, binlog {}), {} shards, {} proxies: up in {:.1} s",
+            spec.primaries,
+            settings.buffer_pool_mib,
+            settings.redo_mib,
+            settings.durability,
+            if settings.binlog { "on" } else { "off" },
+            spec.shards,
+            spec.proxies,
+            started.elapsed().as_secs_f64()
+        ));
+        Ok(Self { testbed, proxies, settings })
+    }
+
+    /// A client of all proxies.
+    pub(crate) async fn connect(&self, connections: usize, deadline: Duration) -> Result<Client, Error> {
+        let addresses: Vec<String> = self.proxies.iter().map(|proxy| proxy.address().to_string()).collect();
+        let mut config = ClientConfig::new(addresses, CALLER, self.testbed.caller_token()?.expose());
+        config.connections_per_proxy = connections;
+        config.deadline = deadline;
+        Ok(Client::connect(config).await?)
+    }
+
+    /// New templates of this kind of load, published.
+    pub(crate) async fn publish(&self, client: &Client, kind: Kind) -> Result<Vec<TemplateId>, Error> {
+        let mut templates = Vec::new();
+        for number in 0..kind.templates() {
+            let definition = TemplateDefinition {
+                name: format!("bench {number}"),
+                total_stock: kind.stock(),
+                per_user_limit: PER_USER_LIMIT,
+                claim_start_ms: None,
+                claim_end_ms: None,
+                validity: Validity::Relative { starts_after_s: 0, lasts_s: VALID_S },
+            };
+            let template = client.create_template(mint_request_id(), definition).await?.template;
+            client.publish(template).await?;
+            templates.push(template);
+        }
+        Ok(templates)
+    }
+
+    /// The processes of each tier.
+    pub(crate) fn tiers(&self) -> Tiers {
+        Tiers {
+            proxies: self.proxies.iter().filter_map(ProxyProcess::pid).collect(),
+            redis: self.testbed.shards().iter().filter_map(RedisServer::pid).collect(),
+            mysql: self.testbed.primaries().iter().filter_map(Database::pid).collect(),
+        }
+    }
+}
+
+fn build(screen: Screen) -> Result<(), Error> {
+    if proxy_binary().is_none() {
+        screen.say("scrip-proxy is not built yet: cargo builds it now, which takes a while");
+    }
+    Ok(build_proxy()?)
+}
+
+fn settings(spec: &BedSpec) -> DatabaseSettings {
+    DatabaseSettings {
+        buffer_pool_mib: spec.buffer_pool_mib,
+        redo_mib: spec.redo_mib,
+        max_connections: 1_000,
+        ..DatabaseSettings::default()
+    }
+}
