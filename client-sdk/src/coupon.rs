@@ -23,7 +23,8 @@ impl Claim {
         Self { user, template, request_id, first_try: false, deadline: None }
     }
 
-    /// The caller promises that this request id was never sent before, by anyone: the proxy then saves a look-up.
+    /// The caller promises that this request id was never sent before, by anyone, and that nobody else sends it before
+    /// this claim has ended: a refusal then costs the proxy no look-up.
     #[must_use]
     pub fn first_try(mut self) -> Self {
         self.first_try = true;

@@ -30,78 +30,62 @@ impl Count {
     }
 }
 
-/// The counts of one proxy.
-#[derive(Debug)]
-pub struct Meter {
-    codes: [Count; CODES],
-    latency: [Count; LATENCY_BOUNDS_MS.len() + 1],
-    latency_us: Count,
-    /// Calls that took units, and the claims that they carried.
-    pub deductions: Count,
-    /// Claims that went to a deduction.
-    pub deducted_claims: Count,
-    /// Units granted.
-    pub units_granted: Count,
-    /// Units given back.
-    pub units_released: Count,
-    /// Transactions that recorded coupons.
-    pub transactions: Count,
-    /// Coupons recorded.
-    pub coupons: Count,
-    /// Batches that met a coupon that existed.
-    pub conflicts: Count,
-    /// Batches that a fence refused.
-    pub fenced: Count,
-    /// Batches whose outcome was unknown at first.
-    pub unknowns: Count,
-    /// Users' coupons looked up.
-    pub look_ups: Count,
-    /// Settles that came to their end, over all sub-stocks.
-    pub settles: Count,
-    /// Settles that stopped on the way.
-    pub settles_stopped: Count,
-    /// Connections accepted.
-    pub connections: Count,
+macro_rules! counts {
+    ($($(#[doc = $help:literal])+ $field:ident = $name:literal;)+) => {
+        /// The counts of one proxy.
+        #[derive(Debug, Default)]
+        pub struct Meter {
+            codes: Codes,
+            latency: [Count; LATENCY_BOUNDS_MS.len() + 1],
+            latency_us: Count,
+            $($(#[doc = $help])+ pub $field: Count,)+
+        }
+
+        impl Meter {
+            /// Name, help and count of each.
+            fn totals(&self) -> Vec<(&'static str, &'static str, &Count)> {
+                vec![$(($name, concat!($($help),+).trim(), &self.$field)),+]
+            }
+        }
+    };
 }
 
-impl Default for Meter {
+counts! {
+    /// Calls to Redis that took units.
+    deductions = "scrip_deductions_total";
+    /// Claims that those calls carried.
+    deducted_claims = "scrip_deducted_claims_total";
+    /// Units taken from sub-stocks.
+    units_granted = "scrip_units_granted_total";
+    /// Units given back to sub-stocks.
+    units_released = "scrip_units_released_total";
+    /// Transactions that recorded coupons.
+    transactions = "scrip_transactions_total";
+    /// Coupons recorded.
+    coupons = "scrip_coupons_total";
+    /// Batches that met a coupon that existed.
+    conflicts = "scrip_conflicts_total";
+    /// Batches that a fence refused.
+    fenced = "scrip_fenced_total";
+    /// Batches whose outcome was unknown at first.
+    unknowns = "scrip_unknown_commits_total";
+    /// Look-ups of a user's coupons of a template.
+    look_ups = "scrip_look_ups_total";
+    /// Sub-stocks settled.
+    settles = "scrip_settles_total";
+    /// Settles that stopped on the way.
+    settles_stopped = "scrip_settles_stopped_total";
+    /// Connections accepted.
+    connections = "scrip_connections_total";
+}
+
+/// Requests answered, by code.
+#[derive(Debug)]
+struct Codes([Count; CODES]);
+
+impl Default for Codes {
     fn default() -> Self {
-        let codes = std::array::from_fn(|_| Count::default());
-        let latency = std::array::from_fn(|_| Count::default());
-        let [
-            latency_us,
-            deductions,
-            deducted_claims,
-            units_granted,
-            units_released,
-            transactions,
-            coupons,
-            conflicts,
-            fenced,
-            unknowns,
-            look_ups,
-            settles,
-            settles_stopped,
-            connections,
-        ] = std::array::from_fn(|_| Count::default());
-        Self {
-            codes,
-            latency,
-            latency_us,
-            deductions,
-            deducted_claims,
-            units_granted,
-            units_released,
-            transactions,
-            coupons,
-            conflicts,
-            fenced,
-            unknowns,
-            look_ups,
-            settles,
-            settles_stopped,
-            connections,
-        }
+        Self(std::array::from_fn(|_| Count::default()))
     }
 }
 
@@ -109,7 +93,7 @@ impl Meter {
     /// A request was answered.
     pub fn answered(&self, code: Code, received: Instant) {
         let took = received.elapsed();
-        if let Some(count) = usize::try_from(i32::from(code)).ok().and_then(|code| self.codes.get(code)) {
+        if let Some(count) = usize::try_from(i32::from(code)).ok().and_then(|code| self.codes.0.get(code)) {
             count.add(1);
         }
         self.latency[bucket(took)].add(1);
@@ -118,7 +102,7 @@ impl Meter {
 
     /// How many requests were answered with this code.
     pub fn answers(&self, code: Code) -> u64 {
-        usize::try_from(i32::from(code)).ok().and_then(|code| self.codes.get(code)).map_or(0, Count::get)
+        usize::try_from(i32::from(code)).ok().and_then(|code| self.codes.0.get(code)).map_or(0, Count::get)
     }
 
     /// The counts in the Prometheus text format.
@@ -132,30 +116,12 @@ impl Meter {
         text
     }
 
-    fn totals(&self) -> [(&'static str, &'static str, &Count); 13] {
-        [
-            ("scrip_deductions_total", "Calls to Redis that took units.", &self.deductions),
-            ("scrip_deducted_claims_total", "Claims that those calls carried.", &self.deducted_claims),
-            ("scrip_units_granted_total", "Units taken from sub-stocks.", &self.units_granted),
-            ("scrip_units_released_total", "Units given back to sub-stocks.", &self.units_released),
-            ("scrip_transactions_total", "Transactions that recorded coupons.", &self.transactions),
-            ("scrip_coupons_total", "Coupons recorded.", &self.coupons),
-            ("scrip_conflicts_total", "Batches that met a coupon that existed.", &self.conflicts),
-            ("scrip_fenced_total", "Batches that a fence refused.", &self.fenced),
-            ("scrip_unknown_commits_total", "Batches whose outcome was unknown at first.", &self.unknowns),
-            ("scrip_look_ups_total", "Look-ups of a user's coupons of a template.", &self.look_ups),
-            ("scrip_settles_total", "Sub-stocks settled.", &self.settles),
-            ("scrip_settles_stopped_total", "Settles that stopped on the way.", &self.settles_stopped),
-            ("scrip_connections_total", "Connections accepted.", &self.connections),
-        ]
-    }
-
     fn render_answers(&self, text: &mut String) {
         line(
             text,
             format_args!("# HELP scrip_answers_total Requests answered, by code.\n# TYPE scrip_answers_total counter"),
         );
-        for (number, count) in self.codes.iter().enumerate().filter(|(_, count)| count.get() > 0) {
+        for (number, count) in self.codes.0.iter().enumerate().filter(|(_, count)| count.get() > 0) {
             let code = i32::try_from(number).ok().and_then(|number| Code::try_from(number).ok());
             let name = code.map_or("CODE_UNSPECIFIED", |code| code.as_str_name());
             line(text, format_args!("scrip_answers_total{{code=\"{name}\"}} {}", count.get()));

@@ -25,7 +25,8 @@ use crate::pipeline::{Pipeline, Stores, Tuning};
 use crate::refresh::Refresher;
 use crate::server;
 use crate::store::StoreError;
-use crate::store::mysql::{MysqlStore, RECORD_ROWS_MAX};
+use crate::store::mysql::check::{Warning, check_primary};
+use crate::store::mysql::{MysqlLimits, MysqlStore, RECORD_ROWS_MAX};
 use crate::store::redis::{ConnectError, RedisStockStore};
 use crate::telemetry::{self, TelemetryError};
 
@@ -79,6 +80,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()> + Send + 'st
     let (pipeline, operations) = start(&config, &flow, errands, &stores, &health)?;
     pipeline.spawn(telemetry::upkeep(metrics.clone()));
     let stopped = CancellationToken::new();
+    pipeline.spawn(report_weak_settings(Arc::clone(&topology), config.mysql_limits()));
     announce(&config, &listener, &admin_listener)?;
     let stop = stopped.clone().cancelled_owned();
     let admin = tokio::spawn(admin::serve(admin_listener, Arc::clone(&health), render(&flow, metrics), stop));
@@ -99,12 +101,22 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()> + Send + 'st
 }
 
 async fn connect(config: &Config, topology: &Topology) -> Result<RealStores, RunError> {
-    let mysql = MysqlStore::try_new(topology, config.mysql_timeouts())?;
+    let mysql = MysqlStore::try_new(topology, config.mysql_limits())?;
     let redis = RedisStockStore::connect(topology, config.redis_timeouts()).await?;
     for warning in redis.warnings().await {
         tracing::warn!(%warning, "check the shard's configuration");
     }
     Ok(Stores { stock: redis, record: mysql.clone(), meta: mysql })
+}
+
+/// Says what the settings of the primaries cost, where they are weaker than an acknowledgement needs.
+async fn report_weak_settings(topology: Arc<Topology>, limits: MysqlLimits) {
+    for primary in &topology.primaries {
+        let Ok(found) = check_primary(&topology, primary, limits).await else { continue };
+        for Warning { setting, value, wanted, cost } in found.warnings {
+            tracing::warn!(primary = %primary.id, setting, value, wanted, cost, "weak setting");
+        }
+    }
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, RunError> {
@@ -142,7 +154,7 @@ fn start(
 
 fn render(flow: &Arc<Flow>, metrics: PrometheusHandle) -> admin::Render {
     let flow = Arc::clone(flow);
-    Arc::new(move || metrics.render() + &flow.meter.render())
+    Arc::new(move || metrics.render() + &flow.meter.render() + &flow.render())
 }
 
 /// Says where it listens, in the log and in the ready file.

@@ -8,6 +8,7 @@ mod claim;
 mod frame;
 mod other_language;
 mod primary_fault;
+mod program;
 mod proxy_fault;
 mod scene;
 mod shard_fault;

@@ -55,7 +55,7 @@ async fn ask_primaries(
 ) -> Vec<(PrimaryId, Result<PrimaryCheck, StoreError>)> {
     let mut asked = JoinSet::new();
     for primary in topology.primaries.clone() {
-        let (topology, timeouts) = (Arc::clone(topology), config.mysql_timeouts());
+        let (topology, timeouts) = (Arc::clone(topology), config.mysql_limits());
         asked.spawn(async move { (primary.id, check_primary(&topology, &primary, timeouts).await) });
     }
     let mut answers = asked.join_all().await;

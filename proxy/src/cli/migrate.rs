@@ -9,7 +9,7 @@ use crate::store::mysql::migrate::{Migrated, Report, migrate as migrate_all};
 
 /// Migrates; a line for each primary, and whether all of them are ready.
 pub async fn migrate(config: &Config, topology: &Topology) -> (String, bool) {
-    let reports = migrate_all(topology, config.mysql_timeouts()).await;
+    let reports = migrate_all(topology, config.mysql_limits()).await;
     let mut text = String::new();
     for Report { primary, outcome } in &reports {
         let words = outcome.as_ref().map_or_else(|error| format!("FAILED: {error}"), told);

@@ -1,20 +1,21 @@
-//! The time limits of the stores, as the configuration sets them.
+//! The limits of the stores, as the configuration sets them.
 
 use super::Config;
-use crate::store::mysql::MysqlTimeouts;
+use crate::store::mysql::MysqlLimits;
 use crate::store::redis::Timeouts;
 
 impl Config {
     /// Those of the primaries.
     #[must_use]
-    pub fn mysql_timeouts(&self) -> MysqlTimeouts {
+    pub fn mysql_limits(&self) -> MysqlLimits {
         let record = &self.record;
-        MysqlTimeouts {
+        MysqlLimits {
             connect: record.connect_timeout,
             record: record.call_timeout,
             read: record.call_timeout,
             lock_wait: record.lock_wait,
-            ..MysqlTimeouts::default()
+            connections: record.pool_size,
+            ..MysqlLimits::default()
         }
     }
 

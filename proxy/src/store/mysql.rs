@@ -25,6 +25,7 @@ mod dial;
 mod facts;
 mod failure;
 mod ledger;
+mod limits;
 mod meta;
 pub mod migrate;
 mod pool;
@@ -33,7 +34,6 @@ mod schema;
 mod session;
 mod sql;
 mod terms;
-mod timeouts;
 mod writer;
 
 use std::collections::BTreeMap;
@@ -42,9 +42,9 @@ use std::sync::Arc;
 use scrip_shard_config::{PrimaryId, Topology};
 
 pub use self::facts::{Flavour, ServerFacts};
+pub use self::limits::MysqlLimits;
 pub use self::sql::keys::KEYS_MAX;
 pub use self::sql::record::RECORD_ROWS_MAX;
-pub use self::timeouts::MysqlTimeouts;
 pub use self::writer::MysqlWriter;
 
 use self::dial::Target;
@@ -78,7 +78,7 @@ impl MysqlStore {
     ///
     /// # Errors
     /// When the topology does not hold its own meta primary, which its own checks rule out.
-    pub fn try_new(topology: &Topology, timeouts: MysqlTimeouts) -> Result<MysqlStore, StoreError> {
+    pub fn try_new(topology: &Topology, timeouts: MysqlLimits) -> Result<MysqlStore, StoreError> {
         let mut backends = BTreeMap::new();
         for primary in &topology.primaries {
             let target = Target::new(primary, topology.version, timeouts);
@@ -102,7 +102,7 @@ impl Inner {
     /// The server that a new connection leads to, with the term that meta gives it now: another server may have been
     /// behind the name in between. While meta does not answer, what is remembered has to do; the fence decides.
     async fn server(&self, primary: PrimaryId, identity: &str) -> Result<Server, StoreError> {
-        let limit = self.meta.target().timeouts().connect;
+        let limit = self.meta.target().limits().connect;
         match tokio::time::timeout(limit, self.terms.asked(&self.meta, primary, identity)).await {
             Err(_) | Ok(Err(StoreError::Unreachable(_) | StoreError::Unknown(_))) => {
                 self.terms.remembered(&self.meta, primary, identity).await

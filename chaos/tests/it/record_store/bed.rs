@@ -9,7 +9,7 @@ use mysql_async::{Conn, Opts, Row};
 use scrip_chaos::testbed::{Database, Link, Testbed, TestbedSpec, database_servers_under_test, shared};
 use scrip_protocol::{RequestId, TemplateId, UserId};
 use scrip_proxy::store::mysql::migrate::migrate;
-use scrip_proxy::store::mysql::{MysqlStore, MysqlTimeouts, MysqlWriter};
+use scrip_proxy::store::mysql::{MysqlLimits, MysqlStore, MysqlWriter};
 use scrip_proxy::store::{Fence, NewCoupon, RecordStore, RecordWriter, StockKey};
 use scrip_shard_config::{Address, Local, PrimaryId, Secret, SecretRef, StockSpec, SubStock, Topology, local};
 
@@ -27,8 +27,8 @@ pub(crate) struct Bed {
 }
 
 /// Shorter than the defaults, so that tests of time limits are short.
-pub(crate) fn timeouts() -> MysqlTimeouts {
-    MysqlTimeouts { lock_wait: Duration::from_secs(1), record: Duration::from_secs(3), ..MysqlTimeouts::default() }
+pub(crate) fn timeouts() -> MysqlLimits {
+    MysqlLimits { lock_wait: Duration::from_secs(1), record: Duration::from_secs(3), ..MysqlLimits::default() }
 }
 
 impl Bed {

@@ -5,9 +5,9 @@ use scrip_shard_config::{Primary, PrimaryId, Topology};
 use super::dial::Target;
 use super::facts::{Flavour, ServerFacts};
 use super::failure::{ER_NO_SUCH_TABLE, Failed};
+use super::limits::MysqlLimits;
 use super::schema::Part;
 use super::session::Session;
-use super::timeouts::MysqlTimeouts;
 use crate::store::StoreError;
 
 /// A setting that weakens what an acknowledgement means.
@@ -60,7 +60,7 @@ pub const DURABILITY: [&str; 7] = [
 pub async fn check_primary(
     topology: &Topology,
     primary: &Primary,
-    timeouts: MysqlTimeouts,
+    timeouts: MysqlLimits,
 ) -> Result<PrimaryCheck, StoreError> {
     let target = Target::new(primary, topology.version, timeouts);
     let mut session = target.open(Some(&primary.database)).await.map_err(|failed| target.refusal(&failed))?;
@@ -86,7 +86,7 @@ pub async fn check_primary(
 }
 
 async fn version(target: &Target, session: &mut Session, part: Part) -> Result<u32, StoreError> {
-    let found = part.version(session, target.timeouts().connect).await;
+    let found = part.version(session, target.limits().connect).await;
     Ok(or_none(found).map_err(|failed| failed.not_applied(&target.whom()))?.unwrap_or(0))
 }
 

@@ -8,10 +8,10 @@ use tokio::time::timeout;
 
 use super::facts::ServerFacts;
 use super::failure::{ER_BAD_DB_ERROR, ER_NO_SUCH_TABLE, Failed};
+use super::limits::MysqlLimits;
 use super::schema::Part;
 use super::session::{Session, decode};
 use super::sql;
-use super::timeouts::MysqlTimeouts;
 use crate::store::StoreError;
 
 /// A session that is silent for so long is closed by the server: see [`sql::SESSION`].
@@ -29,11 +29,11 @@ pub(super) struct Node {
 pub(super) struct Target {
     primary: Primary,
     version: u64,
-    timeouts: MysqlTimeouts,
+    timeouts: MysqlLimits,
 }
 
 impl Target {
-    pub(super) fn new(primary: &Primary, version: u64, timeouts: MysqlTimeouts) -> Target {
+    pub(super) fn new(primary: &Primary, version: u64, timeouts: MysqlLimits) -> Target {
         Target { primary: primary.clone(), version, timeouts }
     }
 
@@ -45,7 +45,7 @@ impl Target {
         self.version
     }
 
-    pub(super) fn timeouts(&self) -> &MysqlTimeouts {
+    pub(super) fn limits(&self) -> &MysqlLimits {
         &self.timeouts
     }
 

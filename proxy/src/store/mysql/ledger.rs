@@ -24,7 +24,7 @@ struct Row {
 
 /// Creates the ledger rows of new sub-stocks. Running it again changes nothing, so an unknown outcome needs no care.
 pub(super) async fn create(pool: &Pool, keys: &[StockKey], stripes: u16) -> Result<(), StoreError> {
-    let (whom, limit) = (pool.target().whom(), pool.target().timeouts().control);
+    let (whom, limit) = (pool.target().whom(), pool.target().limits().control);
     if stripes == 0 {
         return Err(StoreError::Refused("a ledger has at least one stripe".to_owned()));
     }
@@ -79,7 +79,7 @@ async fn raise_some(
     fences: &[(StockKey, u64)],
     stripes: u16,
 ) -> Result<Vec<Fence>, FenceError> {
-    let (whom, limit) = (pool.target().whom(), pool.target().timeouts().control);
+    let (whom, limit) = (pool.target().whom(), pool.target().limits().control);
     let mut lease = leading_to(pool, server).await?;
     let text = keys::raise_fences(fences, &server.fence());
     let mut sets = match lease.session.packet(&text, keys::FENCE_STATEMENTS, limit).await {

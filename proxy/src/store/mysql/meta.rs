@@ -128,7 +128,7 @@ impl MysqlStore {
         params: impl Into<mysql_async::Params> + Send,
     ) -> Result<Vec<R>, StoreError> {
         let (pool, mut lease) = (self.meta(), self.meta().lease().await?);
-        let rows = lease.session.rows(text, params, pool.target().timeouts().read).await;
+        let rows = lease.session.rows(text, params, pool.target().limits().read).await;
         let rows = rows.map_err(|failed| failed.not_applied(&pool.target().whom()))?;
         lease.keep();
         Ok(rows)

@@ -10,12 +10,12 @@ use tokio::task::JoinSet;
 
 use super::dial::Target;
 use super::failure::{ER_BAD_DB_ERROR, Failed};
+use super::limits::MysqlLimits;
 use super::pool::Pool;
 use super::schema::{Part, statements};
 use super::session::Session;
 use super::sql;
 use super::terms::Terms;
-use super::timeouts::MysqlTimeouts;
 use crate::store::StoreError;
 
 /// How long one statement of a migration may take: it may rebuild a large table.
@@ -43,7 +43,7 @@ pub struct Report {
 
 /// Migrates every primary of the topology, all at once, and registers them in meta. One report each, in the order of
 /// the topology. Running it again, or twice at once, is harmless; cancelled, it can be run again.
-pub async fn migrate(topology: &Topology, timeouts: MysqlTimeouts) -> Vec<Report> {
+pub async fn migrate(topology: &Topology, timeouts: MysqlLimits) -> Vec<Report> {
     let mut reports = on_all(topology, timeouts, schema).await;
     if reports.iter().any(|report| report.outcome.is_err()) {
         return reports;
@@ -61,7 +61,7 @@ pub async fn migrate(topology: &Topology, timeouts: MysqlTimeouts) -> Vec<Report
 }
 
 /// Runs one step on every primary at once.
-async fn on_all<F>(topology: &Topology, timeouts: MysqlTimeouts, step: fn(Target, Vec<Part>) -> F) -> Vec<Report>
+async fn on_all<F>(topology: &Topology, timeouts: MysqlLimits, step: fn(Target, Vec<Part>) -> F) -> Vec<Report>
 where
     F: Future<Output = Result<Migrated, StoreError>> + Send + 'static,
 {
@@ -82,7 +82,7 @@ async fn schema(target: Target, parts: Vec<Part>) -> Result<Migrated, StoreError
     lock(&target, &mut session).await?;
     let migrated = schema_locked(&target, &mut session, &parts).await;
     // The end of the session frees the lock as well.
-    let freed: Result<Vec<u64>, Failed> = session.rows(sql::MIGRATE_UNLOCK, (), target.timeouts().control).await;
+    let freed: Result<Vec<u64>, Failed> = session.rows(sql::MIGRATE_UNLOCK, (), target.limits().control).await;
     if let Err(failed) = freed {
         tracing::debug!(?failed, "the lock ends with the session");
     }
@@ -96,12 +96,12 @@ async fn open(target: &Target) -> Result<Session, Failed> {
         answer => return answer,
     }
     let text = sql::DATABASE_CREATE.replace("{database}", &target.database().replace('`', "``"));
-    target.open(None).await?.packet(text.as_bytes(), 1, target.timeouts().control).await?;
+    target.open(None).await?.packet(text.as_bytes(), 1, target.limits().control).await?;
     target.open(Some(target.database())).await
 }
 
 async fn lock(target: &Target, session: &mut Session) -> Result<(), StoreError> {
-    let limit = Duration::from_secs(LOCK_WAIT_S) + target.timeouts().control;
+    let limit = Duration::from_secs(LOCK_WAIT_S) + target.limits().control;
     let rows = session.rows::<u64>(sql::MIGRATE_LOCK, (LOCK_WAIT_S,), limit).await;
     match rows.map_err(|failed| failed.not_applied(&target.whom()))?.first() {
         Some(1) => Ok(()),
@@ -119,7 +119,7 @@ async fn schema_locked(target: &Target, session: &mut Session, parts: &[Part]) -
     target.check_forward(before)?;
     if before.is_none() {
         let columns = (target.id().0, target.version());
-        session.run(sql::NODE_INSERT, columns, target.timeouts().control).await.map_err(refusal)?;
+        session.run(sql::NODE_INSERT, columns, target.limits().control).await.map_err(refusal)?;
     }
     Ok(Migrated { applied, version_before: before.map(|node| node.version) })
 }
@@ -127,7 +127,7 @@ async fn schema_locked(target: &Target, session: &mut Session, parts: &[Part]) -
 /// Applies what is missing. Who the server says it is comes first: nothing is changed on somebody else's.
 async fn apply(target: &Target, session: &mut Session, parts: &[Part]) -> Result<Vec<String>, StoreError> {
     let refusal = |failed: Failed| failed.maybe_applied(&target.whom(), 1);
-    let limit = target.timeouts().control;
+    let limit = target.limits().control;
     session.packet(sql::SCHEMA_VERSION_CREATE.as_bytes(), 1, limit).await.map_err(refusal)?;
     let mut applied = Vec::new();
     for part in parts {
@@ -154,11 +154,11 @@ async fn raise_version(target: Target, _: Vec<Part>) -> Result<Migrated, StoreEr
     let refusal = |failed: Failed| failed.maybe_applied(&target.whom(), 1);
     let mut session = target.open(Some(target.database())).await.map_err(|failed| target.refusal(&failed))?;
     let columns = (target.version(), target.version());
-    session.run(sql::NODE_RAISE, columns, target.timeouts().control).await.map_err(refusal)?;
+    session.run(sql::NODE_RAISE, columns, target.limits().control).await.map_err(refusal)?;
     Ok(Migrated::default())
 }
 
-async fn register_all(topology: &Topology, timeouts: MysqlTimeouts, reports: &mut [Report]) {
+async fn register_all(topology: &Topology, timeouts: MysqlLimits, reports: &mut [Report]) {
     let Some(meta) = topology.primary(topology.meta) else { return };
     let meta = Pool::new(Target::new(meta, topology.version, timeouts), Part::Meta);
     let terms = Terms::default();

@@ -12,9 +12,6 @@ use super::schema::Part;
 use super::session::Session;
 use crate::store::StoreError;
 
-/// Connections per primary. Listing and settling need few; a limit keeps a slow primary from collecting callers.
-const CONNECTIONS_MAX: usize = 8;
-
 /// Nothing here is so urgent that a connection is used without asking whether it lives, but for uses in a row.
 const SILENCE_MAX: Duration = Duration::from_millis(2);
 
@@ -38,7 +35,7 @@ pub(super) struct Lease {
 
 impl Pool {
     pub(super) fn new(target: Target, part: Part) -> Pool {
-        let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let permits = Arc::new(Semaphore::new(target.limits().connections));
         Pool { target, part, permits, idle: Arc::default() }
     }
 
@@ -48,9 +45,10 @@ impl Pool {
 
     /// A connection that was alive a moment ago. Cancelled, it leaves nothing behind.
     pub(super) async fn lease(&self) -> Result<Lease, StoreError> {
-        let limit = self.target.timeouts().connect;
+        let limit = self.target.limits().connect;
         let Ok(Ok(permit)) = timeout(limit, Arc::clone(&self.permits).acquire_owned()).await else {
-            let text = format!("{}: all {CONNECTIONS_MAX} connections are busy", self.target.whom());
+            let count = self.target.limits().connections;
+            let text = format!("{}: all {count} connections are busy", self.target.whom());
             return Err(StoreError::Unreachable(text));
         };
         let session = match self.living().await {
@@ -69,7 +67,7 @@ impl Pool {
         loop {
             // Taken out in a statement of its own: the lock must not be held while the server is asked.
             let session = self.idle.lock().pop()?;
-            if let Some(session) = session.alive(SILENCE_MAX, self.target.timeouts().connect).await {
+            if let Some(session) = session.alive(SILENCE_MAX, self.target.limits().connect).await {
                 return Some(session);
             }
         }

@@ -33,7 +33,7 @@ pub(super) async fn coupons(session: &mut Session, text: &[u8], limit: Duration)
 /// One page of a user's coupons.
 pub(super) async fn list(pool: &Pool, query: ListQuery) -> Result<Vec<CouponRow>, StoreError> {
     let mut lease = pool.lease().await?;
-    let limit = pool.target().timeouts().read;
+    let limit = pool.target().limits().read;
     let rows = page(&mut lease.session, query, limit).await;
     let rows = rows.map_err(|failed| failed.not_applied(&pool.target().whom()))?;
     lease.keep();

@@ -93,7 +93,7 @@ fn unregistered(primary: PrimaryId) -> StoreError {
 async fn term(meta: &Pool, primary: PrimaryId) -> Result<Option<(String, u32)>, StoreError> {
     let target = meta.target();
     let mut lease = meta.lease().await?;
-    let rows = lease.session.rows(sql::TERM, (primary.0,), target.timeouts().control).await;
+    let rows = lease.session.rows(sql::TERM, (primary.0,), target.limits().control).await;
     let rows: Vec<(String, u32)> = rows.map_err(|failed: Failed| failed.not_applied(&target.whom()))?;
     lease.keep();
     Ok(rows.into_iter().next())

@@ -48,7 +48,7 @@ impl MysqlWriter {
 
     /// A connection that was alive a moment ago, taken out of its place. Cancelled, it is gone, and nothing was sent.
     async fn take(&mut self) -> Result<Session, StoreError> {
-        let limit = self.inner.backend(self.primary)?.target.timeouts().connect;
+        let limit = self.inner.backend(self.primary)?.target.limits().connect;
         if let Some(session) = self.session.take()
             && let Some(session) = session.alive(SILENCE_MAX, limit).await
         {
@@ -102,7 +102,7 @@ impl MysqlWriter {
         self.session = match failed {
             None => Some(session),
             // The server has answered, so it is not at work for us; what it began has to be undone.
-            Some(failed) if failed.answered() => session.rolled_back(backend.target.timeouts().connect).await,
+            Some(failed) if failed.answered() => session.rolled_back(backend.target.limits().connect).await,
             Some(_) => None,
         };
     }
@@ -117,8 +117,7 @@ impl MysqlWriter {
 
     async fn send(&mut self, batch: &[NewCoupon]) -> Result<(), RecordError> {
         let backend = self.inner.backend(self.primary).map_err(RecordError::from)?;
-        let (version, limit, whom) =
-            (backend.target.version(), backend.target.timeouts().record, backend.target.whom());
+        let (version, limit, whom) = (backend.target.version(), backend.target.limits().record, backend.target.whom());
         let (mut session, server) = self.ready().await.map_err(RecordError::from)?;
         if batch.iter().any(|row| row.seq > 1 && row.seen_on != self.connections) {
             self.session = Some(session);
@@ -179,7 +178,7 @@ impl RecordWriter for MysqlWriter {
             }
             let backend = self.inner.backend(self.primary)?;
             let Backend { target, .. } = backend;
-            let (limit, whom) = (target.timeouts().read, target.whom());
+            let (limit, whom) = (target.limits().read, target.whom());
             let rows = read::coupons(&mut session, &keys::look_up(keys, lock), limit).await;
             self.put_back(session, rows.as_ref().err()).await;
             found.extend(rows.map_err(|failed| failed.not_applied(&whom))?);
@@ -190,7 +189,7 @@ impl RecordWriter for MysqlWriter {
     async fn epochs(&mut self, keys: &[StockKey]) -> Result<Vec<Option<u64>>, StoreError> {
         let (whom, limit) = {
             let target = &self.inner.backend(self.primary)?.target;
-            (target.whom(), target.timeouts().read)
+            (target.whom(), target.limits().read)
         };
         let mut epochs = Vec::with_capacity(keys.len());
         for keys in keys.chunks(keys::KEYS_MAX) {

@@ -5,23 +5,23 @@ use mysql_async::prelude::FromRow;
 
 use crate::store::StoreError;
 use crate::store::mysql::failure::ER_DUP_ENTRY;
+use crate::store::mysql::limits::MysqlLimits;
 use crate::store::mysql::pool::{Lease, Pool};
 use crate::store::mysql::sql;
-use crate::store::mysql::timeouts::MysqlTimeouts;
 
 /// A transaction under way. Dropped before its end, its connection is closed and the server undoes it.
 #[derive(Debug)]
 pub(in crate::store::mysql) struct Transaction {
     lease: Lease,
     whom: String,
-    timeouts: MysqlTimeouts,
+    timeouts: MysqlLimits,
 }
 
 impl Transaction {
     /// Begins one. Nothing is sent that could outlive it.
     pub(in crate::store::mysql) async fn begin(pool: &Pool) -> Result<Transaction, StoreError> {
         let mut lease = pool.lease().await?;
-        let (whom, timeouts) = (pool.target().whom(), *pool.target().timeouts());
+        let (whom, timeouts) = (pool.target().whom(), *pool.target().limits());
         let begun = lease.session.packet(sql::BEGIN.as_bytes(), 1, timeouts.control).await;
         begun.map_err(|failed| failed.not_applied(&whom))?;
         Ok(Transaction { lease, whom, timeouts })
