@@ -6,16 +6,15 @@ use std::time::Duration;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts};
 use scrip_chaos::testbed::{ProxyProcess, Testbed, proxy_binary};
-use scrip_client::TemplateId;
 use serde::Deserialize;
 use tokio::process::Command;
 use tokio::time::timeout;
 
+use crate::Error;
 use crate::book::{Bits, Book};
 use crate::deployment::Deployment;
 use crate::report::Audit;
 use crate::workload::Workload;
-use crate::{Error, sql};
 
 const AUDIT_MAX: Duration = Duration::from_secs(600);
 
@@ -26,12 +25,17 @@ struct Verdict {
     findings: Vec<serde_json::Value>,
 }
 
-/// Both checks.
+/// Both checks; `query` selects the requests behind all coupons of the template whose id is put behind it.
 ///
 /// # Errors
 /// When one of them could not be made. A count that is wrong is in the result.
-pub(crate) async fn audit(deployment: &Deployment, workload: &Workload, book: &Book) -> Result<Audit, Error> {
-    let rows = Rows::read(&deployment.testbed, workload).await?;
+pub(crate) async fn audit(
+    deployment: &Deployment,
+    workload: &Workload,
+    book: &Book,
+    query: &str,
+) -> Result<Audit, Error> {
+    let rows = Rows::read(&deployment.testbed, workload, query).await?;
     let verdict = ask_proxy(&deployment.testbed, &deployment.proxies).await?;
     let kind = workload.kind();
     let total = kind.stock() * workload.templates().len() as u64;
@@ -81,20 +85,19 @@ struct Rows {
 }
 
 impl Rows {
-    async fn read(testbed: &Testbed, workload: &Workload) -> Result<Self, Error> {
+    async fn read(testbed: &Testbed, workload: &Workload, query: &str) -> Result<Self, Error> {
         let mut rows = Self::default();
         for primary in testbed.primaries() {
             let mut conn = Conn::new(Opts::from(primary.options().prefer_socket(false))).await?;
             for template in workload.templates() {
-                rows.read_template(&mut conn, workload, *template).await?;
+                rows.read_template(&mut conn, workload, format!("{query}{}", template.get())).await?;
             }
             conn.disconnect().await?;
         }
         Ok(rows)
     }
 
-    async fn read_template(&mut self, conn: &mut Conn, workload: &Workload, template: TemplateId) -> Result<(), Error> {
-        let query = format!("{}{}", sql::REQUESTS, template.get());
+    async fn read_template(&mut self, conn: &mut Conn, workload: &Workload, query: String) -> Result<(), Error> {
         conn.query_iter(query)
             .await?
             .for_each_and_drop(|row| {

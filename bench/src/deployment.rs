@@ -7,6 +7,7 @@ use scrip_chaos::testbed::{
     proxy_binary,
 };
 use scrip_client::{Client, ClientConfig, TemplateDefinition, TemplateId, Validity, mint_request_id};
+use scrip_shard_config::Topology;
 
 use crate::Error;
 use crate::screen::Screen;
@@ -21,6 +22,7 @@ const VALID_S: u64 = 30 * 24 * 3600;
 /// Everything that runs.
 pub(crate) struct Deployment {
     pub(crate) testbed: Testbed,
+    pub(crate) topology: Topology,
     pub(crate) proxies: Vec<ProxyProcess>,
     pub(crate) settings: DatabaseSettings,
 }
@@ -43,6 +45,7 @@ impl Deployment {
             let proxy = ProxySpec::new(format!("proxy-{number}")).with_config(spec.proxy_config.clone());
             proxies.push(testbed.start_proxy(&proxy).await?);
         }
+        let topology = Topology::load(testbed.topology_path()?)?;
         screen.say(&format!(
             "{} primaries (buffer pool {} MiB, redo {} MiB, durability {:?}, binlog {}), {} shards, {} proxies: up in {:.1} s",
             spec.primaries,
@@ -54,7 +57,7 @@ impl Deployment {
             spec.proxies,
             started.elapsed().as_secs_f64()
         ));
-        Ok(Self { testbed, proxies, settings })
+        Ok(Self { testbed, topology, proxies, settings })
     }
 
     /// A client of all proxies.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use scrip_chaos::testbed;
-use scrip_client::{ConnectError, CreateTemplateError, SetStatusError};
+use scrip_client::{ConnectError, CreateTemplateError, GetTemplateError, SetStatusError};
 
 /// Why there is no result.
 #[derive(Debug, thiserror::Error)]
@@ -26,9 +26,15 @@ pub enum Error {
     /// A template was not published.
     #[error("a template was not published: {0}")]
     Publish(#[from] SetStatusError),
+    /// A template was not read.
+    #[error("a template was not read: {0}")]
+    Template(#[from] GetTemplateError),
     /// A database did not do what was asked.
     #[error("database: {0}")]
     Database(#[from] mysql_async::Error),
+    /// Redis did not do what was asked.
+    #[error("redis: {0}")]
+    Redis(#[from] fred::error::Error),
     /// CPU time or memory of a process could not be read.
     #[error("cannot read {path}: {problem}")]
     Usage {

@@ -11,18 +11,23 @@
 //! - `spec`: what to run. [`workload`], [`arrival`]: who claims what, and when; both follow from the seed alone.
 //! - `deployment`: servers, proxies, templates. `drive`: the load. `recorder`, `book`: what came back.
 //! - `usage`, `counts`, `environment`: where the time goes, and on what. `audit`: is the count right?
+//! - `ceiling`, `reference`: other ways to the same rows, without a proxy; `direct`: what they share. `compare`: all in turn.
 //! - `run`: one bench from start to report. [`report`]: the result as data. `screen`, `progress`: for people.
 
 pub mod arrival;
 mod audit;
 mod book;
+mod ceiling;
+mod compare;
 mod counts;
 mod deployment;
+mod direct;
 mod drive;
 mod environment;
 mod error;
 mod progress;
 mod recorder;
+mod reference;
 pub mod report;
 mod run;
 mod screen;
@@ -31,6 +36,7 @@ mod sql;
 mod usage;
 pub mod workload;
 
+pub use compare::{compare, run_ceiling, run_reference};
 pub use error::Error;
 pub use run::run;
-pub use spec::{BedSpec, LoopKind, RunSpec, WindowSpec};
+pub use spec::{BedSpec, CeilingSpec, CompareSpec, DirectSpec, LoopKind, ReferenceSpec, RunSpec, WindowSpec};

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use scrip_bench::RunSpec;
 use scrip_bench::report::{Report, diff, table};
+use scrip_bench::{CeilingSpec, CompareSpec, DirectSpec, ReferenceSpec, RunSpec};
 
 #[derive(Parser)]
 #[command(name = "scrip-bench", version, about = "Measures scrip on real servers, and audits every count.")]
@@ -18,6 +18,12 @@ struct Arguments {
 enum Command {
     /// Load through the proxy.
     Run(RunSpec),
+    /// The same rows in the best batches of text, without a proxy.
+    Ceiling(DirectSpec<CeilingSpec>),
+    /// The articles' pipeline on the same stores.
+    Reference(DirectSpec<ReferenceSpec>),
+    /// Proxy, ceiling and reference in turn, and their ratios.
+    Compare(CompareSpec),
     /// Prints a report.
     Show {
         /// A file that `--json` wrote.
@@ -47,6 +53,9 @@ async fn main() -> ExitCode {
 async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Run(spec) => drop(scrip_bench::run(&spec).await?),
+        Command::Ceiling(spec) => scrip_bench::run_ceiling(&spec).await?,
+        Command::Reference(spec) => scrip_bench::run_reference(&spec).await?,
+        Command::Compare(spec) => scrip_bench::compare(&spec).await?,
         Command::Show { file } => print!("{}", table::render(&Report::read(&file)?)),
         Command::Diff { old, new } => println!("{}", diff::diff(&Report::read(&old)?, &Report::read(&new)?)?),
     }

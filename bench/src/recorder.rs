@@ -41,7 +41,7 @@ impl Recorder {
     /// `lag`: from the moment at which the claim was due to its submission. `at`: since the window began.
     pub(crate) fn record(&mut self, completion: &Completion, lag: Duration, at: Duration) {
         self.time(lag, completion.latency);
-        self.second(at);
+        self.seconds(at, 1);
         match &completion.result {
             Ok(coupon) if coupon.replayed => self.replays += 1,
             Ok(_) => self.coupons += 1,
@@ -58,13 +58,13 @@ impl Recorder {
         self.service_us.saturating_record(micros(service));
     }
 
-    /// Counts one answer in the second in which it came.
-    pub(crate) fn second(&mut self, at: Duration) {
+    /// Counts answers in the second in which they came.
+    pub(crate) fn seconds(&mut self, at: Duration, count: u64) {
         let second = usize::try_from(at.as_secs()).unwrap_or(usize::MAX).min(1 << 20);
         if self.per_second.len() <= second {
             self.per_second.resize(second + 1, 0);
         }
-        self.per_second[second] += 1;
+        self.per_second[second] += count;
     }
 
     /// Answers that decide: a coupon, or a refusal that is the business's and not the system's.
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn answers_are_counted_by_second() {
         let mut recorder = Recorder::new();
-        [0, 999, 1_000, 2_500].into_iter().for_each(|ms| recorder.second(Duration::from_millis(ms)));
+        [0, 999, 1_000, 2_500].into_iter().for_each(|ms| recorder.seconds(Duration::from_millis(ms), 1));
         assert_eq!(recorder.per_second, [2, 1, 1]);
     }
 }

@@ -16,7 +16,7 @@ use crate::screen::Screen;
 use crate::spec::RunSpec;
 use crate::usage::CpuTimes;
 use crate::workload::{Kind, Workload};
-use crate::{environment, spec};
+use crate::{environment, spec, sql};
 
 /// How long a scarce template may take to sell out before the load.
 const SELL_OUT_MAX: Duration = Duration::from_secs(60);
@@ -69,7 +69,7 @@ pub(crate) async fn measure(
     }
     screen.say(&format!("  {} claims sent; auditing", driven.sent));
     driven.book.unknown.sort_unstable();
-    let audit = audit(deployment, &workload, &driven.book).await?;
+    let audit = audit(deployment, &workload, &driven.book, sql::REQUESTS).await?;
     Ok(figures(&driven, audit, tiers.proxy_peak_mib()?))
 }
 
@@ -88,7 +88,7 @@ async fn wait_until_sold_out(client: &Client, workload: &Workload) -> Result<(),
     Ok(())
 }
 
-fn figures(driven: &Driven, audit: Audit, proxy_peak_mib: f64) -> Figures {
+pub(crate) fn figures(driven: &Driven, audit: Audit, proxy_peak_mib: f64) -> Figures {
     let (recorder, counts) = (&driven.recorder, &driven.counts);
     let window_s = driven.window.as_secs_f64();
     let decided = recorder.decided();
@@ -129,7 +129,7 @@ fn name(kind: Kind) -> String {
     format!("{kind:?}").to_lowercase()
 }
 
-fn subject(spec: &RunSpec, deployment: &Deployment) -> Subject {
+pub(crate) fn subject(spec: &RunSpec, deployment: &Deployment) -> Subject {
     let settings = BTreeMap::from([
         ("buffer_pool_mib".to_owned(), deployment.settings.buffer_pool_mib.to_string()),
         ("redo_mib".to_owned(), deployment.settings.redo_mib.to_string()),

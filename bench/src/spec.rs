@@ -97,6 +97,62 @@ pub struct RunSpec {
     pub json: Option<PathBuf>,
 }
 
+/// The best that the database servers can do with text.
+#[derive(Debug, Clone, Args)]
+pub struct CeilingSpec {
+    /// Rows of one transaction; each size is measured.
+    #[arg(long = "batch", value_name = "ROWS", default_values_t = [256, 1024])]
+    pub batches: Vec<u16>,
+    /// Connections to each primary.
+    #[arg(long, default_value_t = 1)]
+    pub writers: u16,
+}
+
+/// The articles' pipeline.
+#[derive(Debug, Clone, Args)]
+pub struct ReferenceSpec {
+    /// Claims in flight in the articles' pipeline.
+    #[arg(long, default_value_t = 2_000)]
+    pub reference_in_flight: usize,
+    /// Its connections to each primary.
+    #[arg(long, default_value_t = 8)]
+    pub mysql_pool: usize,
+    /// Its connections to each shard.
+    #[arg(long, default_value_t = 2)]
+    pub redis_pool: usize,
+}
+
+/// A way without a proxy.
+#[derive(Debug, Clone, Args)]
+pub struct DirectSpec<W: Args> {
+    /// The way.
+    #[command(flatten)]
+    pub way: W,
+    /// The servers.
+    #[command(flatten)]
+    pub bed: BedSpec,
+    /// The measurement.
+    #[command(flatten)]
+    pub window: WindowSpec,
+    /// Writes the reports to this file.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+/// Proxy, reference and ceiling in turn on the same servers.
+#[derive(Debug, Clone, Args)]
+pub struct CompareSpec {
+    /// Through the proxy: `rush`.
+    #[command(flatten)]
+    pub run: RunSpec,
+    /// The ceiling.
+    #[command(flatten)]
+    pub ceiling: CeilingSpec,
+    /// The reference.
+    #[command(flatten)]
+    pub reference: ReferenceSpec,
+}
+
 /// How load is made, decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Load {

@@ -6,3 +6,24 @@ pub(crate) const REQUESTS: &str = "SELECT request_id FROM coupon WHERE template_
 pub(crate) const VARIABLES: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('version', \
      'innodb_flush_log_at_trx_commit', 'innodb_doublewrite', 'innodb_flush_method', 'log_bin', 'sync_binlog', \
      'innodb_buffer_pool_size', 'innodb_log_file_size', 'innodb_redo_log_capacity')";
+
+/// The start of the packet of the ceiling; the number of coupons follows.
+pub(crate) const CEILING_LEDGER: &str = "BEGIN;UPDATE stock_ledger SET issued=issued+";
+/// The start of its second statement; rows follow.
+pub(crate) const CEILING_COUPONS: &str =
+    ";INSERT INTO coupon (tail,user_id,template_id,seq,request_id,sub_stock,claimed_at_ms) VALUES ";
+/// Its end.
+pub(crate) const CEILING_COMMIT: &str = ";COMMIT";
+
+/// Tables of the articles' pipeline: the same row under the same key, out of the audit's sight.
+pub(crate) const REFERENCE_DATABASE: &str = "CREATE DATABASE IF NOT EXISTS scrip_reference";
+/// Its one table.
+pub(crate) const REFERENCE_TABLE: &str = "CREATE TABLE IF NOT EXISTS scrip_reference.coupon LIKE scrip.coupon";
+/// Its idempotency check.
+pub(crate) const REFERENCE_SELECT: &str =
+    "SELECT seq, request_id FROM coupon WHERE tail = ? AND user_id = ? AND template_id = ?";
+/// Its record.
+pub(crate) const REFERENCE_INSERT: &str = "INSERT INTO coupon (tail, user_id, template_id, seq, request_id, sub_stock, \
+     claimed_at_ms) VALUES (?, ?, ?, 1, ?, ?, ?)";
+/// The requests behind all its coupons of one template.
+pub(crate) const REFERENCE_REQUESTS: &str = "SELECT request_id FROM scrip_reference.coupon WHERE template_id = ";
