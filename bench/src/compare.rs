@@ -6,10 +6,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use scrip_client::{Client, TemplateId};
-use serde::Serialize;
 
 use crate::deployment::Deployment;
-use crate::report::{Environment, Figures, Report, Subject, VERSION, table, write_json};
+use crate::report::{Environment, Figures, Report, Subject, Together, VERSION};
 use crate::run::{measure, millis, subject};
 use crate::screen::Screen;
 use crate::spec::{BedSpec, CeilingSpec, CompareSpec, DirectSpec, ReferenceSpec, WindowSpec};
@@ -18,17 +17,6 @@ use crate::{Error, ceiling, environment, reference};
 
 /// For the templates of ceilings.
 const DEADLINE: Duration = Duration::from_secs(10);
-
-/// Several reports of one bench.
-#[derive(Debug, Serialize)]
-struct Together {
-    /// The version of the form.
-    version: u32,
-    /// By name.
-    reports: BTreeMap<String, Report>,
-    /// Of the proxy's claims a second to each other way's: the median over the rounds.
-    ratios: BTreeMap<String, f64>,
-}
 
 /// Measurements of several ways, in the order of their first round.
 #[derive(Default)]
@@ -150,18 +138,14 @@ impl Bench {
         let mut reports = BTreeMap::new();
         for (subject, repeats) in rounds.ways {
             let name = subject.path.clone();
-            let report = Report::new(subject, environment::commit(), self.environment.clone(), repeats)?;
-            self.screen.result(&table::render(&report));
-            reports.insert(name, report);
+            reports.insert(name, Report::new(subject, environment::commit(), self.environment.clone(), repeats)?);
         }
-        for (name, ratio) in &ratios {
-            self.screen.result(&format!(" proxy / {name:<22} {ratio:.2}"));
-        }
-        let void = reports.values().find_map(Report::void);
+        let together = Together { version: VERSION, reports, ratios };
+        self.screen.result(&together.to_string());
         if let Some(path) = json {
-            write_json(path, &Together { version: VERSION, reports, ratios })?;
+            together.write(path)?;
         }
-        void.map_or(Ok(()), |why| Err(Error::Void(why)))
+        together.void().map_or(Ok(()), |why| Err(Error::Void(why)))
     }
 }
 

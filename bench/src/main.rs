@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use scrip_bench::report::{Report, diff, table};
+use scrip_bench::report::{Report, diff, show};
 use scrip_bench::{CeilingSpec, CompareSpec, DirectSpec, ReferenceSpec, RunSpec};
 
 #[derive(Parser)]
@@ -56,7 +56,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Ceiling(spec) => scrip_bench::run_ceiling(&spec).await?,
         Command::Reference(spec) => scrip_bench::run_reference(&spec).await?,
         Command::Compare(spec) => scrip_bench::compare(&spec).await?,
-        Command::Show { file } => print!("{}", table::render(&Report::read(&file)?)),
+        Command::Show { file } => print!("{}", show(&file)?),
         Command::Diff { old, new } => println!("{}", diff::diff(&Report::read(&old)?, &Report::read(&new)?)?),
     }
     Ok(())

@@ -1,18 +1,22 @@
 //! The result as data: a versioned form that other programs may read.
 //!
 //! - [`figures`]: what one measurement yields. [`table`]: the same for people. [`diff`]: two reports side by side.
+//! - `together`: several reports of one bench.
 
 pub mod diff;
 pub mod figures;
 pub mod table;
+mod together;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 pub use figures::{Audit, CpuPerClaim, Figures, Latency, Refusal, Spread};
+pub use together::Together;
 
 use crate::Error;
 
@@ -111,13 +115,7 @@ impl Report {
     /// # Errors
     /// When the file cannot be read, is not a report, or is one of another version.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let failed = |problem: String| Error::Report { path: path.to_owned(), problem };
-        let text = fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
-        let version: Versioned = serde_json::from_str(&text).map_err(|error| failed(format!("no report: {error}")))?;
-        if version.version != VERSION {
-            return Err(failed(format!("a report of version {}; this program reads {VERSION}", version.version)));
-        }
-        serde_json::from_str(&text).map_err(|error| failed(format!("no report: {error}")))
+        read_json(path)
     }
 
     /// # Errors
@@ -136,6 +134,27 @@ impl Report {
 #[derive(Deserialize)]
 struct Versioned {
     version: u32,
+}
+
+/// The text of a file that any command wrote.
+///
+/// # Errors
+/// When the file cannot be read, is not a report, or is one of another version.
+pub fn show(path: &Path) -> Result<String, Error> {
+    match read_json::<Together>(path) {
+        Ok(together) => Ok(together.to_string()),
+        Err(_) => Report::read(path).map(|report| table::render(&report)),
+    }
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
+    let failed = |problem: String| Error::Report { path: path.to_owned(), problem };
+    let text = fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    let found: Versioned = serde_json::from_str(&text).map_err(|error| failed(format!("no report: {error}")))?;
+    if found.version != VERSION {
+        return Err(failed(format!("a report of version {}; this program reads {VERSION}", found.version)));
+    }
+    serde_json::from_str(&text).map_err(|error| failed(format!("no report: {error}")))
 }
 
 pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Error> {

@@ -115,10 +115,10 @@ pub struct ReferenceSpec {
     #[arg(long, default_value_t = 2_000)]
     pub reference_in_flight: usize,
     /// Its connections to each primary.
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 16)]
     pub mysql_pool: usize,
     /// Its connections to each shard.
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 1)]
     pub redis_pool: usize,
 }
 

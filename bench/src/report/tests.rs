@@ -99,3 +99,17 @@ fn each_wrong_count_voids() {
         assert!(audit.void().is_some(), "{index}");
     }
 }
+
+#[test]
+fn a_file_of_several_reports_is_shown_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("together.json");
+    let together = Together {
+        version: VERSION,
+        reports: BTreeMap::from([("proxy".to_owned(), report(&[5.0]))]),
+        ratios: BTreeMap::from([("reference".to_owned(), 21.5)]),
+    };
+    together.write(&path).expect("written");
+    let shown = show(&path).expect("shown");
+    assert!(shown.contains("rush through proxy") && shown.contains("21.50"), "{shown}");
+}
