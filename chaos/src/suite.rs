@@ -27,7 +27,7 @@ pub fn suite(out: &mut impl Write, further: &[String]) -> Result<ExitStatus, Err
     install_for_tests(out)?;
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["test", "--all-features"]);
+    command.args(["test", "--all-features", "--no-fail-fast"]);
     if !further.iter().any(|word| word == "-p" || word == "--package") {
         command.arg("--workspace");
     }

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::BytesMut;
 use parking_lot::Mutex;
-use scrip_protocol::frame;
 use scrip_protocol::v1::response::Result as Answer;
 use scrip_protocol::v1::{Code, Response};
+use scrip_protocol::{check, frame};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -44,6 +44,7 @@ impl Outbox {
 
     /// Sends a notice that answers no request.
     pub fn notice(&self, code: Code, detail: String, result: Option<Answer>) {
+        let detail = check::clip(detail);
         self.put(&Response { id: 0, code: code.into(), detail, retry_after_ms: 0, result }, 0);
     }
 
@@ -119,6 +120,7 @@ impl Ticket {
         let Some(outbox) = self.outbox.take() else { return };
         outbox.meter.answered(code, self.received);
         outbox.in_flight.fetch_sub(1, Ordering::Relaxed);
+        let detail = check::clip(detail);
         outbox.put(&Response { id: self.id, code: code.into(), detail, retry_after_ms, result }, 1);
     }
 }

@@ -193,8 +193,14 @@ impl<W: RecordWriter> RecordLane<W> {
         let mut keys: Vec<_> = self.group.iter().filter_map(|task| task.unit.map(|unit| unit.key)).collect();
         keys.sort_unstable();
         keys.dedup();
-        let call = self.writer.epochs(&keys);
-        let epochs = match watch(call, |_| ()).await {
+        let Self { flow, writer, index, latch, group, .. } = self;
+        let queue = &flow.record[*index];
+        let call = writer.epochs(&keys);
+        let epochs = watch(call, |_| {
+            look_up::refuse_late(group);
+            sweep_queue(flow, queue, latch);
+        });
+        let epochs = match epochs.await {
             Ok(epochs) => epochs,
             Err(error) => return self.lost(&error),
         };

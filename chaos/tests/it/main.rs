@@ -1,5 +1,6 @@
 //! The testbed, on real servers.
 
+mod arrows;
 mod audit;
 mod database;
 mod demo;

@@ -14,16 +14,34 @@ fn patient(fake: &Fake) -> ClientConfig {
 }
 
 #[tokio::test]
-async fn each_attempt_carries_the_same_id_and_a_higher_number() {
+async fn each_attempt_carries_the_same_id_and_a_higher_number_once_there_is_doubt() {
     let fake = Fake::start().await;
     let mut config = patient(&fake);
     config.retry.attempts_max = 4;
     let (client, mut proxy) = pair_with(&fake, config).await;
     let claim = claim(1);
     let task = spawn_claim(&client, claim);
-    for attempt in [0, 2, 3, 4] {
+    for (attempt, answer) in
+        [(0, Code::Contended), (0, Code::OutcomeUnknown), (3, Code::Contended), (4, Code::Contended)]
+    {
         let (id, wire) = proxy.claim().await;
         assert_eq!((wire.attempt, request_id(&wire)), (attempt, claim.request_id()));
+        proxy.refuse(id, answer).await;
+    }
+    let error = end(task).await.expect_err("refused, and in doubt once");
+    assert_eq!((error.disposition(), error.failure().sent()), (Disposition::Unknown, 4), "{error:?}");
+}
+
+#[tokio::test]
+async fn what_was_only_ever_refused_is_not_in_doubt() {
+    let fake = Fake::start().await;
+    let mut config = patient(&fake);
+    config.retry.attempts_max = 4;
+    let (client, mut proxy) = pair_with(&fake, config).await;
+    let task = spawn_claim(&client, claim(1).first_try());
+    for _ in 0..4 {
+        let (id, wire) = proxy.claim().await;
+        assert_eq!(wire.attempt, 1);
         proxy.refuse(id, Code::Contended).await;
     }
     let error = end(task).await.expect_err("refused four times");

@@ -33,12 +33,7 @@ impl<W: RecordWriter> RecordLane<W> {
         let Self { flow, writer, index, latch, group, .. } = self;
         let queue = &flow.record[*index];
         let found = watch(writer.look_up(keys, lock), |_| {
-            let now = Instant::now();
-            for task in group.iter_mut().filter(|task| task.is_late(now)) {
-                let burned = task.unit.is_some_and(|unit| unit.burned);
-                let code = if burned { Code::OutcomeUnknown } else { Code::DeadlineExceeded };
-                task.refuse(code, "the primary did not answer before the deadline");
-            }
+            refuse_late(group);
             sweep_queue(flow, queue, latch);
         })
         .await?;
@@ -87,6 +82,16 @@ impl<W: RecordWriter> RecordLane<W> {
             task.unit = None;
             flow.to_stock(task);
         }
+    }
+}
+
+/// While a read is under way: nothing of these claims is being written, but a burned unit may have been.
+pub(super) fn refuse_late(group: &mut [ClaimTask]) {
+    let now = Instant::now();
+    for task in group.iter_mut().filter(|task| task.is_late(now)) {
+        let burned = task.unit.is_some_and(|unit| unit.burned);
+        let code = if burned { Code::OutcomeUnknown } else { Code::DeadlineExceeded };
+        task.refuse(code, "the primary did not answer before the deadline");
     }
 }
 

@@ -5,6 +5,7 @@ use super::scene::{Scene, cases};
 cases! {
     bytes_that_make_no_sense_end_their_own_connection on Scene::shared;
     a_caller_must_say_who_it_is on Scene::shared;
+    slow_and_silent_callers_cost_little_and_are_shut_out on Scene::shared;
 }
 
 mod cases {
@@ -105,5 +106,34 @@ mod cases {
         let mut sorted = codes(vec![Operation::Hello(hello(&token)), Operation::Claim(claim(15))]).await;
         sorted.sort_unstable_by_key(|code| *code as i32);
         assert_eq!(sorted, [Code::Ok, Code::InvalidRequest]);
+    }
+
+    /// The resident memory of a process, in KiB.
+    fn resident_kib(pid: u32) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("its memory");
+        line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number")
+    }
+
+    pub(super) async fn slow_and_silent_callers_cost_little_and_are_shut_out(scene: &Scene) {
+        let template = scene.template(100, 1).await;
+        let pid = scene.proxies[0].pid().expect("it runs");
+        let before = resident_kib(pid);
+        let mut slow = Vec::new();
+        for _ in 0..400 {
+            let mut stream = TcpStream::connect(scene.proxies[0].address()).await.expect("connected");
+            // The largest frame that is allowed is announced, and begun.
+            stream.write_all(&[0x80, 0x80, 0x04, 1, 2, 3]).await.expect("written");
+            slow.push(stream);
+        }
+        scene.client_of(0).await.claim(claim(1, template)).await.expect("others are served");
+        let grown = resident_kib(pid).saturating_sub(before);
+        assert!(grown < 64 * 1024, "400 slow callers took {grown} KiB");
+        let mut rest = Vec::new();
+        for mut stream in slow {
+            let end = timeout(Duration::from_secs(15), stream.read_to_end(&mut rest)).await;
+            assert!(end.is_ok(), "a caller that never says Hello is shut out");
+        }
+        scene.client_of(0).await.claim(claim(2, template)).await.expect("and others are served still");
     }
 }
