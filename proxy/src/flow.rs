@@ -7,6 +7,8 @@
 //! A claim is one owned value ([`ClaimTask`]) in exactly one place: a queue, the group of a lane, or the parking place
 //! of its template. Its answer leaves from the last stage that it reached.
 
+pub mod gauges;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -318,33 +320,6 @@ impl Flow {
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
-    }
-
-    /// What waits where, and which backends may be used, in the Prometheus text format; sampled when it is asked for.
-    pub fn render(&self) -> String {
-        let mut text = String::from(concat!(
-            "# HELP scrip_queued Claims that wait for a shard, for a primary, or for a settle.\n",
-            "# TYPE scrip_queued gauge\n"
-        ));
-        for (shard, queue) in self.topology.shards.iter().zip(&self.stock) {
-            text += &format!("scrip_queued{{at=\"shard {}\"}} {}\n", shard.id, queue.claims.count());
-        }
-        for queue in &self.record {
-            let (primary, lane) = (queue.primary, queue.lane);
-            text += &format!("scrip_queued{{at=\"primary {primary} lane {lane}\"}} {}\n", queue.claims.count());
-        }
-        text += &format!("scrip_queued{{at=\"settle\"}} {}\n", self.parked.load(Ordering::Relaxed));
-        text += "# HELP scrip_gate_open Whether claims are sent to a backend.\n# TYPE scrip_gate_open gauge\n";
-        for (shard, queue) in self.topology.shards.iter().zip(&self.stock) {
-            text += &format!("scrip_gate_open{{backend=\"shard {}\"}} {}\n", shard.id, u8::from(queue.gate.is_open()));
-        }
-        for queue in self.record.iter().filter(|queue| queue.lane == 0) {
-            let open = u8::from(queue.gate.is_open());
-            text += &format!("scrip_gate_open{{backend=\"primary {}\"}} {open}\n", queue.primary);
-        }
-        text += "# HELP scrip_templates Templates in the snapshot.\n# TYPE scrip_templates gauge\n";
-        text += &format!("scrip_templates {}\n", self.templates.count());
-        text
     }
 
     /// A row as the caller sees it.

@@ -113,7 +113,8 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Keeper<S, R, M> {
                 let empty = template.live.slots_in(SlotState::Empty);
                 self.settle(&template, &empty, quiet).await
             };
-            all_at_once = report.as_ref().is_some_and(|report| report.withdrawal_pending);
+            // Once: with a shard away a withdrawal has to wait, and claims must not wait with it.
+            all_at_once = !all_at_once && report.as_ref().is_some_and(|report| report.withdrawal_pending);
             match report {
                 Some(_) if all_at_once => {}
                 Some(report) if report.sold_out => self.sold_out(id).await,

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use metrics::{Unit, describe_gauge, gauge};
 
 use crate::admin::health::HealthReport;
+use crate::flow::gauges::GAUGES;
 use crate::meter::Meter;
 
 /// 1 while `/healthz` says ready.
@@ -42,7 +43,8 @@ pub fn markdown() -> String {
         let kind = kinds.iter().find(|(other, _)| *other == name).map_or("", |(_, kind)| kind.as_str());
         let _ = writeln!(text, "| `{name}` | {kind} | {help} |");
     }
-    for (name, help) in [(READY, READY_HELP), (COMPONENTS_DOWN, COMPONENTS_DOWN_HELP)] {
+    let recorded = [(READY, READY_HELP), (COMPONENTS_DOWN, COMPONENTS_DOWN_HELP)];
+    for (name, help) in GAUGES.into_iter().chain(recorded) {
         let _ = writeln!(text, "| `{name}` | gauge | {help} |");
     }
     text
