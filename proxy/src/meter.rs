@@ -100,11 +100,6 @@ impl Meter {
         self.latency_us.add(usize::try_from(took.as_micros()).unwrap_or(usize::MAX));
     }
 
-    /// How many requests were answered with this code.
-    pub fn answers(&self, code: Code) -> u64 {
-        usize::try_from(i32::from(code)).ok().and_then(|code| self.codes.0.get(code)).map_or(0, Count::get)
-    }
-
     /// The counts in the Prometheus text format.
     pub fn render(&self) -> String {
         let mut text = String::new();

@@ -111,11 +111,6 @@ impl Ticket {
         self.send(code, detail, retry_after_ms, None);
     }
 
-    /// When its request was read.
-    pub fn received(&self) -> Instant {
-        self.received
-    }
-
     fn send(&mut self, code: Code, detail: String, retry_after_ms: u32, result: Option<Answer>) {
         let Some(outbox) = self.outbox.take() else { return };
         outbox.meter.answered(code, self.received);
