@@ -108,7 +108,7 @@ async fn stages(spec: &DemoSpec, screen: &Screen) -> Result<(Deployment, Report)
     }
     let audit = phases.quiet("audit", audit::audit(&deployment.testbed, &deployment.proxies)).await?;
     let view = phases.quiet("stores read", read(&deployment)).await?;
-    let circumstances = Circumstances { demand_exceeds_stock: plan.demand > spec.units, replenished: false };
+    let circumstances = Circumstances { demand_exceeds_stock: plan.demand > spec.units, ..Circumstances::default() };
     let verdict = phases.quiet("oracle", async { Ok(oracle::check(&history, &view, circumstances)) }).await?;
     let evidence = Evidence {
         environment: Environment::read(&deployment.testbed, &view).await,

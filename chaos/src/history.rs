@@ -3,13 +3,21 @@
 //! Compact, so that a rush of millions of claims fits into memory: arrays indexed by the numbers of requests and
 //! sends, and not one heap object for a claim. Time comes in as a parameter, counted from the start of the history.
 //!
-//! A *request* is what a caller wants once, under one request id. It may be *sent* any number of times.
+//! A *request* is what a caller wants once, under one request id. It may be *sent* any number of times, and *asked* about.
+//! Beside the claims stand what operators did to templates, and which commits were given up on purpose.
 
+mod asked;
 mod lines;
+mod lost;
+mod operation;
 
 use std::time::Duration;
 
 use scrip_client::{ClaimError, Code, Coupon, CouponId, Disposition, RequestId, TemplateId, UserId};
+
+pub use self::asked::{AskIndex, Asked, Found};
+pub use self::lost::LostCommits;
+pub use self::operation::{Action, Operation, OperationIndex, OperationTold};
 
 /// A template as its creator defined it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +88,9 @@ pub struct History {
     templates: Vec<TemplateFact>,
     requests: Vec<Request>,
     sends: Vec<Sent>,
+    asks: Vec<Asked>,
+    operations: Vec<Operation>,
+    losses: Vec<LostCommits>,
 }
 
 impl Told {
@@ -98,7 +109,7 @@ impl Told {
 impl History {
     /// An empty history with room for so many requests and sends.
     pub fn with_capacity(requests: usize, sends: usize) -> Self {
-        Self { templates: Vec::new(), requests: Vec::with_capacity(requests), sends: Vec::with_capacity(sends) }
+        Self { requests: Vec::with_capacity(requests), sends: Vec::with_capacity(sends), ..Self::default() }
     }
 
     /// A template was created.

@@ -4,9 +4,12 @@
 //! past the proxies. The stores must be at rest while they are read.
 //!
 //! - `view`: what the stores hold. `read`: reading it. `sql`: every query.
-//! - `told`: what the history says of each request. `stores`, `answers`: the checks. `verdict`: what comes out.
+//! - `told`: what the history says of each request. `loss`: what a fail-over may have taken, which is all that is excused.
+//! - `stores`, `answers`, `operations`: the checks. `verdict`: what comes out.
 
 mod answers;
+mod loss;
+mod operations;
 mod read;
 mod sql;
 mod stores;
@@ -22,7 +25,7 @@ pub use self::verdict::{Counts, Kind, Verdict, Violation};
 pub use self::view::{CouponRow, LedgerRow, ServerSettings, StockRow, StoresView, SubStockRow, TemplateRow};
 
 use self::told::Requests;
-use crate::history::History;
+use crate::history::{Action, History};
 
 /// What happened beside the claims, and so what the oracle may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,15 +33,21 @@ pub struct Circumstances {
     /// More coupons were wanted than there were units, by users below their limit, and every request was followed up:
     /// every unit must be sold.
     pub demand_exceeds_stock: bool,
-    /// Stock was added on the way: a coupon may be issued after "sold out" was said.
+    /// Stock was added on the way: a coupon may be issued after "sold out" was said. A history that has the operations says
+    /// so itself.
     pub replenished: bool,
+    /// After healing, every request was sent again until its answer was definite: none may be in doubt.
+    pub doubt_resolved: bool,
 }
 
 /// Checks every promise that stores and history can show.
 pub fn check(history: &History, view: &StoresView, circumstances: Circumstances) -> Verdict {
     let requests = Requests::of(history);
     let mut verdict = Verdict::default();
+    let added = history.operations().iter().any(|o| matches!(o.action, Action::Stock { units, .. } if units > 0));
+    let circumstances = Circumstances { replenished: circumstances.replenished || added, ..circumstances };
     stores::check(&mut verdict, history, view, circumstances);
     answers::check(&mut verdict, history, &requests, view, circumstances);
+    operations::check(&mut verdict, history, view);
     verdict
 }

@@ -1,16 +1,70 @@
-//! A history as JSON lines: one object for each template and each send.
+//! A history as JSON lines: one object for each template, send, question, operation and loss.
 
 use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{History, Sent, TemplateFact, Told};
+use super::{Action, Asked, Found, History, LostCommits, Operation, OperationTold, Sent, TemplateFact, Told};
 
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 enum Line {
-    Template { template: u32, total_stock: u64, per_user_limit: u32 },
+    Template {
+        template: u32,
+        total_stock: u64,
+        per_user_limit: u32,
+    },
     Send(SendLine),
+    Ask {
+        request: u32,
+        asked_at_us: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        answered_at_us: Option<u64>,
+        #[serde(flatten)]
+        found: FoundLine,
+    },
+    Operation {
+        template: u32,
+        #[serde(flatten)]
+        action: ActionLine,
+        sent_at_us: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        answered_at_us: Option<u64>,
+        #[serde(flatten)]
+        told: OperationLine,
+    },
+    LostCommits {
+        primary: u16,
+        from_us: u64,
+        until_us: u64,
+    },
+}
+
+#[derive(Serialize)]
+#[serde(tag = "found", rename_all = "snake_case")]
+enum FoundLine {
+    Nothing,
+    Coupon { coupon_id: String, seq: u32 },
+    NotFound,
+    Failed { code: &'static str },
+}
+
+#[derive(Serialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+enum ActionLine {
+    Stock { units: i64, operation_id: String },
+    Pause,
+    Resume,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "told", rename_all = "snake_case")]
+enum OperationLine {
+    Nothing,
+    Done,
+    Changed { units_applied: i64, total_stock: u64 },
+    NotApplied { code: &'static str },
+    Unknown { code: &'static str },
 }
 
 #[derive(Serialize)]
@@ -37,7 +91,8 @@ enum ToldLine {
 }
 
 impl History {
-    /// Writes one JSON object a line: the templates, then the sends in their order, each with its request and answer.
+    /// Writes one JSON object a line: the templates, then the sends in their order, each with its request and answer, then
+    /// the questions, the operations and the losses.
     ///
     /// # Errors
     /// When `out` cannot be written.
@@ -48,6 +103,9 @@ impl History {
         for (number, sent) in self.sends().iter().enumerate() {
             write_line(out, &self.send_line(number, sent))?;
         }
+        self.asks().iter().try_for_each(|asked| write_line(out, &ask_line(asked)))?;
+        self.operations().iter().try_for_each(|operation| write_line(out, &operation_line(operation)))?;
+        self.losses().iter().try_for_each(|lost| write_line(out, &lost_line(lost)))?;
         out.flush()
     }
 
@@ -78,6 +136,39 @@ fn told_line(told: Told) -> ToldLine {
         Told::NotApplied(code) => ToldLine::NotApplied { code: code.as_str_name() },
         Told::Unknown(code) => ToldLine::Unknown { code: code.as_str_name() },
     }
+}
+
+fn ask_line(asked: &Asked) -> Line {
+    let found = match asked.found {
+        Found::Nothing => FoundLine::Nothing,
+        Found::Coupon { coupon, seq } => FoundLine::Coupon { coupon_id: coupon.to_string(), seq },
+        Found::NotFound => FoundLine::NotFound,
+        Found::Failed(code) => FoundLine::Failed { code: code.as_str_name() },
+    };
+    let answered_at_us = (asked.found != Found::Nothing).then_some(asked.answered_at_us);
+    Line::Ask { request: asked.request.0, asked_at_us: asked.asked_at_us, answered_at_us, found }
+}
+
+fn operation_line(operation: &Operation) -> Line {
+    let action = match operation.action {
+        Action::Stock { units, id } => ActionLine::Stock { units, operation_id: id.to_string() },
+        Action::Pause => ActionLine::Pause,
+        Action::Resume => ActionLine::Resume,
+    };
+    let told = match operation.told {
+        OperationTold::Nothing => OperationLine::Nothing,
+        OperationTold::Done => OperationLine::Done,
+        OperationTold::Changed { units, total_stock } => OperationLine::Changed { units_applied: units, total_stock },
+        OperationTold::NotApplied(code) => OperationLine::NotApplied { code: code.as_str_name() },
+        OperationTold::Unknown(code) => OperationLine::Unknown { code: code.as_str_name() },
+    };
+    let answered_at_us = (operation.told != OperationTold::Nothing).then_some(operation.answered_at_us);
+    let (template, sent_at_us) = (operation.template.get(), operation.sent_at_us);
+    Line::Operation { template, action, sent_at_us, answered_at_us, told }
+}
+
+fn lost_line(lost: &LostCommits) -> Line {
+    Line::LostCommits { primary: lost.primary.0, from_us: lost.from_us, until_us: lost.until_us }
 }
 
 fn write_line(out: &mut impl Write, line: &Line) -> io::Result<()> {

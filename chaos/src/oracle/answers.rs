@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use scrip_client::{Code, RequestId, TemplateId};
 
 use super::Circumstances;
+use super::loss::Losses;
 use super::told::{Request, Requests};
 use super::verdict::{Counts, Kind, Verdict};
 use super::view::{CouponRow, StoresView};
@@ -19,9 +20,16 @@ pub(super) fn check(
 ) {
     count(&mut verdict.counts, history, requests);
     let rows = rows(verdict, view);
+    let losses = Losses::of(history, requests);
     for (number, request) in requests.sent() {
         let asked = &history.requests()[number];
-        answer(verdict, asked, request, rows.get(&asked.id).copied());
+        let row = rows.get(&asked.id).copied();
+        applied(verdict, asked, request, row, circumstances);
+        if losses.excuse(asked, request) {
+            verdict.counts.excused += u64::from(request.coupon.is_some() && row.is_none());
+        } else {
+            answer(verdict, asked, request, row);
+        }
     }
     never_asked(verdict, history, requests, &rows);
     if !circumstances.replenished {
@@ -32,6 +40,8 @@ pub(super) fn check(
 
 fn count(counts: &mut Counts, history: &History, requests: &Requests) {
     counts.sends = history.sends().len() as u64;
+    counts.asks = history.asks().len() as u64;
+    counts.operations = history.operations().len() as u64;
     for sent in history.sends() {
         match sent.told {
             Told::Nothing => counts.unanswered += 1,
@@ -75,8 +85,26 @@ fn answer(verdict: &mut Verdict, asked: &history::Request, told: &Request, row: 
     if told.is_contradicted() {
         verdict.add(Kind::GrantedAndRefused, name);
     }
-    if told.is_refused() && row.is_some() {
+    if told.is_forgotten() {
+        verdict.add(Kind::Forgotten, name);
+    }
+}
+
+/// What no fail-over excuses: a coupon for a request that was told it has none, and doubt that does not end.
+fn applied(
+    verdict: &mut Verdict,
+    asked: &history::Request,
+    told: &Request,
+    row: Option<&CouponRow>,
+    circumstances: Circumstances,
+) {
+    let name = || format!("request {} of user {}", asked.id, asked.user);
+    let is_settled = told.coupon.is_none() && told.is_settled(circumstances.replenished);
+    if row.is_some() && (told.is_refused() || is_settled) {
         verdict.add(Kind::AppliedAfterAll, name);
+    }
+    if circumstances.doubt_resolved && told.is_undecided() {
+        verdict.add(Kind::Undecided, name);
     }
 }
 

@@ -34,7 +34,7 @@ impl Case {
         let mut case = Self {
             history: History::default(),
             view: stores(),
-            circumstances: Circumstances { demand_exceeds_stock: true, replenished: false },
+            circumstances: Circumstances { demand_exceeds_stock: true, ..Circumstances::default() },
             now: Duration::ZERO,
         };
         case.history.created(TemplateFact { template, total_stock: 2, per_user_limit: 1 });
@@ -252,3 +252,5 @@ fn promise_6_not_applied_means_not_applied() {
         &[],
     );
 }
+
+mod beside;

@@ -32,6 +32,8 @@ pub enum Kind {
     AnswersDiffer,
     /// One send of a request was given a coupon, another one was refused by the rules.
     GrantedAndRefused,
+    /// Somebody asked for a coupon that had been told, and was told that there is none.
+    Forgotten,
     /// A coupon that nobody asked for.
     NeverAsked,
     /// A user holds more than the limit.
@@ -48,6 +50,14 @@ pub enum Kind {
     NotDurable,
     /// Every send of a request was told "not applied", and there is a coupon of it.
     AppliedAfterAll,
+    /// A request that was followed up is in doubt still.
+    Undecided,
+    /// The total of a template is not what operators were told that it is.
+    TotalDiffers,
+    /// Two answers to one change of stock differ.
+    ChangesDiffer,
+    /// A claim was refused because the template was paused, and nobody had paused it.
+    PausedByNobody,
 }
 
 impl Kind {
@@ -56,10 +66,11 @@ impl Kind {
         match self {
             Self::Oversold | Self::AllotmentExceeded | Self::AllotmentsDiffer | Self::StockAboveRest => 1,
             Self::SoldOutTooSoon | Self::SoldAfterSoldOut | Self::Unsold => 2,
-            Self::RequestTwice | Self::AnswersDiffer | Self::GrantedAndRefused | Self::NeverAsked => 3,
+            Self::RequestTwice | Self::AnswersDiffer | Self::GrantedAndRefused => 3,
+            Self::Forgotten | Self::NeverAsked | Self::ChangesDiffer => 3,
             Self::LimitExceeded | Self::SeqGap | Self::Misplaced => 4,
             Self::Missing | Self::LedgerDiffers | Self::NotDurable => 5,
-            Self::AppliedAfterAll => 6,
+            Self::AppliedAfterAll | Self::Undecided | Self::TotalDiffers | Self::PausedByNobody => 6,
         }
     }
 
@@ -75,6 +86,7 @@ impl Kind {
             Self::RequestTwice => "a request has more than one coupon",
             Self::AnswersDiffer => "a replay got another answer",
             Self::GrantedAndRefused => "a request was both granted and refused",
+            Self::Forgotten => "a coupon that was told is not found",
             Self::NeverAsked => "a coupon that nobody asked for",
             Self::LimitExceeded => "a user is above the limit",
             Self::SeqGap => "the numbers of a user's coupons have a gap",
@@ -83,6 +95,10 @@ impl Kind {
             Self::LedgerDiffers => "ledger and coupons differ",
             Self::NotDurable => "a primary does not flush its commits",
             Self::AppliedAfterAll => "told 'not applied', and applied",
+            Self::Undecided => "a request that was followed up is in doubt",
+            Self::TotalDiffers => "the total is not what operators were told",
+            Self::ChangesDiffer => "a repeated change of stock got another answer",
+            Self::PausedByNobody => "refused as paused, and nobody had paused",
         }
     }
 }
@@ -137,6 +153,12 @@ pub struct Counts {
     pub told_unknown: u64,
     /// Sends that were told "sold out".
     pub told_sold_out: u64,
+    /// Questions what became of a request.
+    pub asks: u64,
+    /// What operators did.
+    pub operations: u64,
+    /// Coupons that callers were told of and that a fail-over took, as was announced.
+    pub excused: u64,
     /// Users with coupons.
     pub users: u64,
     /// The most coupons of one template that a user holds.

@@ -20,6 +20,19 @@ pub struct StoresView {
     pub servers: Vec<ServerSettings>,
 }
 
+impl StoresView {
+    /// Only what is of these templates; the servers stay.
+    #[must_use]
+    pub fn only(mut self, templates: &[TemplateId]) -> Self {
+        self.templates.retain(|row| templates.contains(&row.template));
+        self.sub_stocks.retain(|row| templates.contains(&row.template));
+        self.coupons.retain(|row| templates.contains(&row.template));
+        self.ledgers.retain(|row| templates.contains(&row.template));
+        self.stock.retain(|row| templates.contains(&row.template));
+        self
+    }
+}
+
 /// A template in meta.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TemplateRow {
