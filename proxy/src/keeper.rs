@@ -1,8 +1,9 @@
 //! The keeper: decides *when* to settle, and looks after the claims that wait for it.
 //!
-//! - *stale* or *fenced*: at once;
+//! - *stale* or *fenced*: at once, unless another proxy is at it;
 //! - *empty*: only when no sub-stock is open, and after a quiet period in which the units in flight have had their
 //!   time. Settling on every *empty* livelocks: it fences the very claims that would have finished the stock;
+//! - a shard that is away for long, the others being empty: what is left on it moves to them;
 //! - what a crashed settle left behind: found in meta, where `settled_epoch` stays below `epoch`.
 //!
 //! One task a template while it needs tending, none otherwise.
@@ -18,9 +19,9 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::flow::Flow;
-use crate::settle::{Report, Settled, Settler};
+use crate::settle::{Away, Report, Settled, Settler};
 use crate::stock_lane::jitter;
-use crate::store::{MetaStore, RecordStore, StockStore};
+use crate::store::{MetaStore, RecordStore, StockKey, StockStore};
 use crate::template::{Due, SlotState, Template};
 use crate::watch::{nap, watch};
 
@@ -32,6 +33,28 @@ const LEFT_BEHIND_MAX: u32 = 256;
 /// How long the keeper waits before it settles again what could not be settled.
 const RETRY_FIRST: Duration = Duration::from_millis(20);
 
+/// How long a settle of another proxy is waited for before it is taken for dead, and how often it is looked for.
+const OTHERS_MAX: Duration = Duration::from_millis(500);
+const WAIT: Duration = Duration::from_millis(20);
+
+/// What a template needs.
+enum Next {
+    /// Nothing: a sub-stock is open and none is due.
+    Serve,
+    /// A moment for the settle of another proxy.
+    Wait,
+    /// A settle of these slots.
+    Settle { slots: Vec<usize>, quiet: Duration, away: Away },
+}
+
+/// Slots that are due.
+struct Found {
+    /// To be settled here and now.
+    due: Vec<usize>,
+    /// Being settled by another proxy, unless that has died.
+    others: Vec<usize>,
+}
+
 /// How long the units in flight are given before *empty* leads to a settle.
 #[derive(Debug, Clone, Copy)]
 pub struct Quiet {
@@ -39,6 +62,8 @@ pub struct Quiet {
     pub first: Duration,
     /// At most, after settles that brought nothing.
     pub max: Duration,
+    /// How long a shard must have been away before what is left on it moves to others.
+    pub move_after: Duration,
 }
 
 /// Tends templates.
@@ -49,12 +74,14 @@ pub struct Keeper<S, R, M> {
     meta: M,
     quiet: Quiet,
     tended: Mutex<HashSet<TemplateId>>,
+    /// The last sub-stock of the last look for what was left behind.
+    looked_at: Mutex<Option<StockKey>>,
 }
 
 impl<S: StockStore, R: RecordStore, M: MetaStore> Keeper<S, R, M> {
     /// A keeper over these stores.
     pub fn new(flow: Arc<Flow>, settler: Settler<S, R, M>, meta: M, quiet: Quiet) -> Arc<Self> {
-        Arc::new(Self { flow, settler, meta, quiet, tended: Mutex::default() })
+        Arc::new(Self { flow, settler, meta, quiet, tended: Mutex::default(), looked_at: Mutex::default() })
     }
 
     /// Serves for ever.
@@ -95,30 +122,27 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Keeper<S, R, M> {
     /// Until a sub-stock is open and none is due, or the template is sold out.
     async fn tend(&self, id: TemplateId) {
         let mut retry = RETRY_FIRST;
+        let mut waiting_since = None;
         let mut all_at_once = false;
         while let Some(template) = self.flow.templates.get(id) {
             if !self.can_be_settled(&template) {
                 return self.resume_all(id);
             }
-            let due = self.due(&template).await;
-            let report = if all_at_once {
-                self.settle(&template, &(0..template.slots.len()).collect::<Vec<_>>(), Duration::ZERO).await
-            } else if !due.is_empty() {
-                self.settle(&template, &due, Duration::ZERO).await
-            } else if template.live.slots_in(SlotState::Open).iter().any(|&slot| self.serves(&template, slot)) {
-                return self.resume_all(id);
-            } else {
-                let quiet = self.quiet_of(&template);
-                self.nap(&template, quiet).await;
-                let empty = template.live.slots_in(SlotState::Empty);
-                self.settle(&template, &empty, quiet).await
+            let report = match self.next(&template, &mut waiting_since, all_at_once).await {
+                Next::Serve => return self.resume_all(id),
+                Next::Wait => {
+                    self.nap(&template, WAIT).await;
+                    continue;
+                }
+                Next::Settle { slots, quiet, away } => self.settle(&template, &slots, quiet, away).await,
             };
-            // Once: with a shard away a withdrawal has to wait, and claims must not wait with it.
+            // Once: claims must not wait for a withdrawal that cannot end now.
             all_at_once = !all_at_once && report.as_ref().is_some_and(|report| report.withdrawal_pending);
             match report {
                 Some(_) if all_at_once => {}
                 Some(report) if report.sold_out => self.sold_out(id).await,
-                Some(report) if progressed(&report) => self.resume_all(id),
+                Some(report) if opened(&report) => self.resume_all(id),
+                Some(report) if lost(&report) => {}
                 Some(_) | None => {
                     self.nap(&template, jitter(retry, self.flow.roll())).await;
                     retry = (retry * 2).min(self.quiet.max);
@@ -127,31 +151,76 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Keeper<S, R, M> {
         }
     }
 
-    /// Slots to settle at once: not those whose shard is away, and not those that were fenced by a settle which is
-    /// under way or done. Settling on every *fenced* livelocks: each settle fences the claims of the other proxies.
-    async fn due(&self, template: &Template) -> Vec<usize> {
+    /// What the template needs now.
+    async fn next(&self, template: &Template, waiting_since: &mut Option<Instant>, all_at_once: bool) -> Next {
+        if all_at_once {
+            let slots = (0..template.slots.len()).collect();
+            return Next::Settle { slots, quiet: Duration::ZERO, away: Away::Fence };
+        }
+        let Found { due, others } = self.due(template).await;
+        if !due.is_empty() {
+            return Next::Settle { slots: due, quiet: Duration::ZERO, away: Away::Wait };
+        }
+        let serving = template.live.slots_in(SlotState::Open).iter().any(|&slot| self.serves(template, slot));
+        if !others.is_empty() {
+            if serving {
+                self.resume_all(template.record.template);
+            }
+            if waiting_since.get_or_insert_with(Instant::now).elapsed() < OTHERS_MAX {
+                return Next::Wait;
+            }
+            *waiting_since = None;
+            return Next::Settle { slots: others, quiet: OTHERS_MAX, away: Away::Wait };
+        }
+        *waiting_since = None;
+        if serving {
+            return Next::Serve;
+        }
+        let quiet = self.quiet_of(template);
+        self.nap(template, quiet).await;
+        let mut slots = template.live.slots_in(SlotState::Empty);
+        slots.retain(|&slot| self.serves(template, slot));
+        let gone = if slots.is_empty() { Vec::new() } else { self.gone(template) };
+        let away = if gone.is_empty() { Away::Wait } else { Away::Move };
+        slots.extend(gone);
+        Next::Settle { slots, quiet, away }
+    }
+
+    /// Slots to settle at once, and those that another proxy is settling. Not in either: those whose shard is away.
+    /// Settling on every *fenced* livelocks: each settle fences the claims of the other proxies. So a slot whose epoch
+    /// has moved on is left to whoever moved it, and is opened when that settle has come to its end.
+    async fn due(&self, template: &Template) -> Found {
         let mut due = template.live.slots_in(SlotState::Due);
         due.retain(|&slot| self.serves(template, slot));
         if due.iter().all(|&slot| template.live.due(slot) == Due::Stale) {
-            return due;
+            return Found { due, others: Vec::new() };
         }
-        let Ok(records) = self.meta.sub_stocks(template.record.template).await else { return due };
+        let Ok(records) = self.meta.sub_stocks(template.record.template).await else {
+            return Found { due, others: Vec::new() };
+        };
         let moved_on = |slot: usize| match template.live.due(slot) {
-            Due::Stale => false,
+            Due::Stale => None,
             Due::Fenced { epoch } => {
                 let key = template.slots[slot].key;
-                records.iter().any(|record| record.key == key && record.epoch > epoch)
+                records.iter().find(|record| record.key == key && record.epoch > epoch)
             }
         };
-        let moved_on: Vec<usize> = due.extract_if(.., |slot| moved_on(*slot)).collect();
-        if !moved_on.is_empty() {
-            // The other settle may still be on its way to Redis.
-            self.nap(template, RETRY_FIRST).await;
+        let mut found = Found { due: Vec::new(), others: Vec::new() };
+        for slot in due {
+            match moved_on(slot) {
+                None => found.due.push(slot),
+                Some(record) if record.settled_epoch == record.epoch => drop(template.live.set(slot, SlotState::Open)),
+                Some(_) => found.others.push(slot),
+            }
         }
-        for slot in moved_on {
-            template.live.set(slot, SlotState::Open);
-        }
-        due
+        found
+    }
+
+    /// Slots with units, as far as is known, on shards that have been away for long.
+    fn gone(&self, template: &Template) -> Vec<usize> {
+        let away =
+            |slot: &usize| self.flow.stock[template.slots[*slot].shard].gate.closed_for() >= self.quiet.move_after;
+        (0..template.slots.len()).filter(away).collect()
     }
 
     /// Twice as long after each settle of *empty* since which no coupon was recorded.
@@ -170,11 +239,11 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Keeper<S, R, M> {
     }
 
     /// Settles, and takes over what it says of each sub-stock.
-    async fn settle(&self, template: &Template, slots: &[usize], quiet: Duration) -> Option<Report> {
+    async fn settle(&self, template: &Template, slots: &[usize], quiet: Duration, away: Away) -> Option<Report> {
         if slots.is_empty() {
             return None;
         }
-        let call = self.settler.settle(template, slots, quiet);
+        let call = self.settler.settle(template, slots, quiet, away);
         let report = match watch(call, |_| self.refuse_late(template)).await {
             Ok(report) => report,
             Err(error) => {
@@ -187,8 +256,12 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Keeper<S, R, M> {
             let Some(slot) = template.slots.iter().position(|slot| slot.key.sub_stock == sub_stock) else { continue };
             match settled {
                 Settled::Again => drop(template.live.set_due(slot, Due::Stale)),
-                // The other settle may have filled it: try.
-                Settled::Open { .. } | Settled::Lost => drop(template.live.set(slot, SlotState::Open)),
+                Settled::Open { .. } => drop(template.live.set(slot, SlotState::Open)),
+                // Below every epoch: the other settle is waited for.
+                Settled::Lost => {
+                    template.live.set(slot, SlotState::Open);
+                    template.live.set_due(slot, Due::Fenced { epoch: 0 });
+                }
                 Settled::Drained => drop(template.live.set(slot, SlotState::Empty)),
             }
         }
@@ -227,10 +300,13 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Keeper<S, R, M> {
 
     /// Settles that a crash, or a backend that was away, left unfinished.
     async fn look_for_left_behind(self: Arc<Self>) {
-        let keys = match self.meta.unsettled(LEFT_BEHIND_AFTER, LEFT_BEHIND_MAX).await {
+        let after = *self.looked_at.lock();
+        let keys = match self.meta.unsettled(LEFT_BEHIND_AFTER, after, LEFT_BEHIND_MAX).await {
             Ok(keys) => keys,
             Err(error) => return tracing::debug!(%error, "meta not asked for unfinished settles"),
         };
+        // From where it stopped, or from the start again: what must wait for a shard does not hide the rest.
+        *self.looked_at.lock() = keys.last().copied().filter(|_| keys.len() >= LEFT_BEHIND_MAX as usize);
         for key in keys {
             let Some(template) = self.flow.templates.get(key.template) else { continue };
             let Some(slot) = template.slots.iter().position(|slot| slot.key == key) else { continue };
@@ -240,7 +316,12 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Keeper<S, R, M> {
     }
 }
 
-/// Something to hand out, or another settle that may have brought something.
-fn progressed(report: &Report) -> bool {
-    report.settled.iter().any(|(_, settled)| matches!(settled, Settled::Open { .. } | Settled::Lost))
+/// Something to hand out.
+fn opened(report: &Report) -> bool {
+    report.settled.iter().any(|(_, settled)| matches!(settled, Settled::Open { .. }))
+}
+
+/// Another settle is at it, which may bring something.
+fn lost(report: &Report) -> bool {
+    report.settled.iter().any(|(_, settled)| *settled == Settled::Lost)
 }

@@ -141,7 +141,11 @@ fn start(
 ) -> Result<(Pipeline, RealOperations), RunError> {
     let tuning = Tuning {
         batch_rows_max: config.limits.batch_rows_max.min(RECORD_ROWS_MAX),
-        quiet: Quiet { first: config.stock.settle_quiet, max: config.stock.settle_quiet_max },
+        quiet: Quiet {
+            first: config.stock.settle_quiet,
+            max: config.stock.settle_quiet_max,
+            move_after: config.stock.move_after,
+        },
         stripe_seed: rand::random(),
     };
     let (pipeline, operations) = Pipeline::start(flow, errands, stores, tuning, health);

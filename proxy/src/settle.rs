@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 
 use crate::meter::Meter;
 use crate::store::{
-    Advanced, Fence, FenceError, Install, Installed, MetaError, MetaStore, RecordStore, Run, Server, StockKey,
+    Advanced, Ended, Fence, FenceError, Install, Installed, MetaError, MetaStore, RecordStore, Run, Server, StockKey,
     StockStore, StoreError, SubStockRecord, TemplateRecord,
 };
 use crate::template::Template;
@@ -37,8 +37,19 @@ pub enum Settled {
     Drained,
     /// Another settle is ahead, or has just been.
     Lost,
-    /// Its shard did not answer, or is of another run by now: settle again.
+    /// Its shard did not answer or is of another run by now, or it has grown since: settle again.
     Again,
+}
+
+/// What to do with sub-stocks whose shard does not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Away {
+    /// Leave them out: their shard will be back.
+    Wait,
+    /// Raise their fences as well, so that a withdrawal can end: steps 1 to 3 need no shard.
+    Fence,
+    /// Raise their fences, and move what is left of them to the sub-stocks whose shards answer.
+    Move,
 }
 
 /// Why a settle stopped. Nothing that it did has to be undone.
@@ -97,6 +108,12 @@ impl<S: Clone, R: Clone, M: Clone> Clone for Settler<S, R, M> {
     }
 }
 
+/// What moves: the rest of some sub-stocks, to others.
+struct Rest {
+    from: Vec<SubStock>,
+    to: Vec<SubStock>,
+}
+
 /// Step 0.
 struct Before {
     runs: BTreeMap<ShardId, Run>,
@@ -113,8 +130,14 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Settler<S, R, M> {
     ///
     /// # Errors
     /// [`SettleError`]: it stopped, and may be tried again.
-    pub async fn settle(&self, template: &Template, slots: &[usize], quiet: Duration) -> Result<Report, SettleError> {
-        let result = self.run(template, slots, quiet).await;
+    pub async fn settle(
+        &self,
+        template: &Template,
+        slots: &[usize],
+        quiet: Duration,
+        away: Away,
+    ) -> Result<Report, SettleError> {
+        let result = self.run(template, slots, quiet, away).await;
         match &result {
             Ok(report) => self.meter.settles.add(report.settled.len()),
             Err(_) => self.meter.settles_stopped.add(1),
@@ -122,21 +145,25 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Settler<S, R, M> {
         result
     }
 
-    async fn run(&self, template: &Template, slots: &[usize], quiet: Duration) -> Result<Report, SettleError> {
+    async fn run(
+        &self,
+        template: &Template,
+        slots: &[usize],
+        quiet: Duration,
+        away: Away,
+    ) -> Result<Report, SettleError> {
         let record = &template.record;
         let before = self.before(template, slots).await?;
-        let reachable: Vec<SubStock> = slots
-            .iter()
-            .map(|&slot| template.slots[slot].key.sub_stock)
-            .filter(|sub| before.runs.contains_key(&self.shard_of(template, *sub)))
-            .collect();
+        let asked: Vec<SubStock> = slots.iter().map(|&slot| template.slots[slot].key.sub_stock).collect();
+        let (present, absent): (Vec<SubStock>, Vec<SubStock>) =
+            asked.iter().partition(|sub| before.runs.contains_key(&self.shard_of(template, **sub)));
         let expected: Vec<(SubStock, u64)> = self
             .meta
             .sub_stocks(record.template)
             .await?
             .iter()
             .map(|record| (record.key.sub_stock, record.epoch))
-            .filter(|(sub, _)| reachable.contains(sub))
+            .filter(|(sub, _)| present.contains(sub) || (away != Away::Wait && absent.contains(sub)))
             .collect();
 
         let advanced = self.meta.advance(record.template, &expected, quiet).await?;
@@ -144,12 +171,13 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Settler<S, R, M> {
             return Err(SettleError::PrimariesChanged);
         }
         let issued = self.raise_fences(record, &advanced, &before.servers).await?;
-        let counts = self.counts(record, &advanced, issued).await?;
+        let rest = Rest { from: if away == Away::Move { absent } else { Vec::new() }, to: present };
+        let (counts, grown) = self.counts(record, &advanced, issued, &rest).await?;
         let installed = self.install(template, &before.runs, &counts).await;
         let sold_out = self.finish(record, &counts, &installed).await?;
 
-        let outcome = |sub: SubStock| outcome(sub, &before, self.shard_of(template, sub), &counts, &installed);
-        let settled = slots.iter().map(|&slot| template.slots[slot].key.sub_stock).map(|sub| (sub, outcome(sub)));
+        let due = |sub: SubStock| grown.contains(&sub) || !before.runs.contains_key(&self.shard_of(template, sub));
+        let settled = asked.iter().map(|&sub| (sub, outcome(sub, due(sub), &counts, &installed)));
         let withdrawal_pending = advanced.withdrawal_pending && counts.len() < template.slots.len();
         Ok(Report { settled: settled.collect(), sold_out, withdrawal_pending })
     }
@@ -218,29 +246,38 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Settler<S, R, M> {
     }
 
     /// Step 3: what is left of each sub-stock whose epoch is still ours. A withdrawal that waits for these fences ends
-    /// first.
+    /// first; else what cannot be served moves. Beside it the sub-stocks that this made grow: they have a later epoch.
     async fn counts(
         &self,
         template: &TemplateRecord,
         advanced: &Advanced,
         issued: BTreeMap<StockKey, u64>,
-    ) -> Result<Vec<(SubStockRecord, u64)>, SettleError> {
+        rest: &Rest,
+    ) -> Result<(Vec<(SubStockRecord, u64)>, Vec<SubStock>), SettleError> {
         if issued.is_empty() {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), Vec::new()));
         }
         let raised: Vec<(SubStockRecord, u64)> =
             advanced.won.iter().filter_map(|record| Some((*record, *issued.get(&record.key)?))).collect();
         let now = if advanced.withdrawal_pending {
             self.meta.finish_withdrawal(template.template, &raised).await?
+        } else if !rest.from.is_empty() && !rest.to.is_empty() {
+            let from = raised.iter().filter(|(record, _)| rest.from.contains(&record.key.sub_stock));
+            self.meta.move_rest(template.template, &from.copied().collect::<Vec<_>>(), &rest.to).await?
         } else {
             self.meta.sub_stocks(template.template).await?
         };
         let current = |record: &SubStockRecord| now.iter().find(|now| now.key == record.key).copied();
-        let ours = raised.into_iter().filter_map(|(record, issued)| {
-            let now = current(&record).filter(|now| now.epoch == record.epoch)?;
-            Some((now, now.allotment.saturating_sub(issued)))
-        });
-        Ok(ours.collect())
+        let mut counts = Vec::with_capacity(raised.len());
+        let mut grown = Vec::new();
+        for (record, issued) in raised {
+            match current(&record) {
+                Some(now) if now.epoch == record.epoch => counts.push((now, now.allotment.saturating_sub(issued))),
+                Some(now) if now.allotment > record.allotment => grown.push(now.key.sub_stock),
+                Some(_) | None => {}
+            }
+        }
+        Ok((counts, grown))
     }
 
     /// Step 4, each shard once.
@@ -276,16 +313,20 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Settler<S, R, M> {
         installed
     }
 
-    /// Writes down what came to its end. A sub-stock with nothing left is drained whatever became of its install.
+    /// Writes down what came to its end.
     async fn finish(
         &self,
         template: &TemplateRecord,
         counts: &[(SubStockRecord, u64)],
         installed: &BTreeMap<StockKey, Installed>,
     ) -> Result<bool, SettleError> {
-        let ended = counts.iter().filter(|(record, count)| *count == 0 || is_done(installed, record.key));
-        let ended: Vec<(SubStock, u64, bool)> =
-            ended.map(|(record, count)| (record.key.sub_stock, record.epoch, *count == 0)).collect();
+        let ended = counts.iter().map(|(record, count)| Ended {
+            sub_stock: record.key.sub_stock,
+            epoch: record.epoch,
+            installed: is_done(installed, record.key),
+            drained: *count == 0,
+        });
+        let ended: Vec<Ended> = ended.filter(|ended| ended.installed || ended.drained).collect();
         if ended.is_empty() {
             return Ok(false);
         }
@@ -293,18 +334,15 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Settler<S, R, M> {
     }
 }
 
+/// `due`: what is not settled has to be, and no other settle is at it.
 fn outcome(
     sub_stock: SubStock,
-    before: &Before,
-    shard: ShardId,
+    due: bool,
     counts: &[(SubStockRecord, u64)],
     installed: &BTreeMap<StockKey, Installed>,
 ) -> Settled {
-    if !before.runs.contains_key(&shard) {
-        return Settled::Again;
-    }
     let Some((record, count)) = counts.iter().find(|(record, _)| record.key.sub_stock == sub_stock) else {
-        return Settled::Lost;
+        return if due { Settled::Again } else { Settled::Lost };
     };
     match (count, is_done(installed, record.key)) {
         (0, _) => Settled::Drained,

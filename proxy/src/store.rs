@@ -355,6 +355,20 @@ pub struct SubStockRecord {
     pub drained_epoch: u64,
 }
 
+/// How the settle of one sub-stock ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// Which.
+    pub sub_stock: SubStock,
+    /// The epoch of the settle.
+    pub epoch: u64,
+    /// Its shard serves it under this epoch: `settled_epoch`.
+    pub installed: bool,
+    /// Every unit of it became a coupon: `drained_epoch`. Without `installed`, its shard may still hand out units of an
+    /// older epoch, all of which are fenced: a settle remains due.
+    pub drained: bool,
+}
+
 /// What winning step 1 of a settle gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Advanced {
@@ -452,10 +466,12 @@ pub trait MetaStore: Clone + Send + Sync + 'static {
     /// The template's sub-stocks.
     fn sub_stocks(&self, template: TemplateId) -> impl Future<Output = Result<Vec<SubStockRecord>, MetaError>> + Send;
 
-    /// Sub-stocks of published templates with `settled_epoch < epoch` whose epoch was raised longer than `quiet` ago.
+    /// Sub-stocks with `settled_epoch < epoch` whose epoch was raised longer than `quiet` ago, of templates that can be
+    /// claimed and are not sold out; those above `after`, in the order of their keys.
     fn unsettled(
         &self,
         quiet: Duration,
+        after: Option<StockKey>,
         count_max: u32,
     ) -> impl Future<Output = Result<Vec<StockKey>, MetaError>> + Send;
 
@@ -477,12 +493,24 @@ pub trait MetaStore: Clone + Send + Sync + 'static {
         issued: &[(SubStockRecord, u64)],
     ) -> impl Future<Output = Result<Vec<SubStockRecord>, MetaError>> + Send;
 
-    /// The end of a settle: `settled_epoch` (and with `drained`, `drained_epoch`) become the epoch given, where that
-    /// is still the epoch. When every sub-stock is drained the template is sold out. Returns whether it is.
+    /// Moves what is left of sub-stocks that cannot be served: `from` names each with the epoch of its fences, which are
+    /// up on every primary, and what was issued from it. In one transaction the allotment of each becomes what was
+    /// issued, and the rest is spread evenly over the allotments of `to`, whose epochs rise with it. Left alone: a
+    /// sub-stock whose epoch is no longer the one given, and everything while a withdrawal is pending, or with nowhere
+    /// to move to. Returns the sub-stocks as they stand.
+    fn move_rest(
+        &self,
+        template: TemplateId,
+        from: &[(SubStockRecord, u64)],
+        to: &[SubStock],
+    ) -> impl Future<Output = Result<Vec<SubStockRecord>, MetaError>> + Send;
+
+    /// The end of a settle, for each sub-stock whose epoch is still the one given. When every sub-stock is drained the
+    /// template is sold out. Returns whether it is.
     fn mark_settled(
         &self,
         template: TemplateId,
-        settled: &[(SubStock, u64, bool)],
+        ended: &[Ended],
     ) -> impl Future<Output = Result<bool, MetaError>> + Send;
 
     /// Adds units (spread evenly; done at once), or begins a withdrawal (`shares`: how to spread it; done by

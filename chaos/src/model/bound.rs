@@ -20,8 +20,6 @@ pub enum Change {
     Grow(u8, u8),
     /// So many units fewer for a sub-stock.
     Shrink(u8, u8),
-    /// So many units from a sub-stock to another.
-    Move(u8, u8, u8),
 }
 
 /// What servers call themselves after a fail-over.
@@ -54,6 +52,8 @@ pub struct Bound {
     pub batches: bool,
     /// Changes of stock, in order.
     pub changes: &'static [Change],
+    /// A settle may move what is left of its sub-stock to the other one.
+    pub moves: bool,
     /// Faults.
     pub faults: Faults,
     /// Names of servers.

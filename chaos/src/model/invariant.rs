@@ -101,7 +101,7 @@ fn sold_out_true(_: &Rules<'_>, state: &State) -> bool {
 }
 
 /// Whoever is at work crashes, messages in flight are lost, a split shard is healed: then one settle of each sub-stock,
-/// and once more for what a move that waited has grown.
+/// and once more for what a move has grown.
 fn no_unit_lost(rules: &Rules<'_>, state: &State) -> bool {
     let mut state = *state;
     state.shard.processes[1..PROCESSES].fill(Default::default());

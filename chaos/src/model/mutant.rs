@@ -45,6 +45,10 @@ pub enum Mutant {
     DoubtForgotten,
     /// Units count as withdrawn before the fences are up.
     WithdrawnBeforeFences,
+    /// A settle moves what is left although the epoch has moved on.
+    MoveOfAnotherEpoch,
+    /// What was moved away is installed as well.
+    MoveAndInstall,
     /// Sold out is said when one sub-stock settles to zero.
     SoldOutTooEarly,
     /// Meta is restored, and epochs restart below the fences.
@@ -90,6 +94,8 @@ pub const TRIALS: &[Trial] = &[
     trial(Mutant::SeqOfAnotherServer, "seq-of-another-server", "limit", Invariant::SeqDense),
     trial(Mutant::DoubtForgotten, "doubt-forgotten", "doubt", Invariant::AnswersTrue),
     trial(Mutant::WithdrawnBeforeFences, "withdrawn-before-fences", "stock", Invariant::NoOversell),
+    trial(Mutant::MoveOfAnotherEpoch, "move-of-another-epoch", "move", Invariant::NoOversell),
+    trial(Mutant::MoveAndInstall, "move-and-install", "move", Invariant::NoOversell),
     trial(Mutant::SoldOutTooEarly, "sold-out-too-early", "stock", Invariant::SoldOutTrue),
     trial(Mutant::EpochsRestartLow, "epochs-restart-low", "meta", Invariant::NoUnitLost),
 ];

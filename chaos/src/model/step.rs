@@ -43,6 +43,7 @@ pub(super) enum Step {
     Raise { settle: usize, primary: usize, epoch: u8, up: bool, issued: u8 },
     SkipLastFence { settle: usize },
     Count { settle: usize, count: u8, sold_out: bool },
+    Move { settle: usize, units: u8, to: usize },
     Install { settle: usize, process: usize, epoch: u8, count: u8, done: bool },
     Change { change: Change },
     RedisEmpty { process: usize },
@@ -151,6 +152,9 @@ impl Step {
                 let sold_out = if sold_out { "; sold out" } else { "" };
                 write!(f, "settle {settle}, step 3: {count} left{sold_out}")
             }
+            Self::Move { settle, units, to } => {
+                write!(f, "settle {settle}, step 3: the {units} left move to sub-stock {to}, which has a new epoch")
+            }
             Self::Install { settle, process, epoch, count, done } => {
                 let done = if done { "installed" } else { "refused" };
                 write!(f, "settle {settle}, step 4: {count} units of epoch {epoch} {done} at redis {process}")
@@ -178,7 +182,6 @@ impl fmt::Display for Change {
         match self {
             Self::Grow(sub_stock, units) => write!(f, "replenish: sub-stock {sub_stock} is allotted {units} more"),
             Self::Shrink(sub_stock, units) => write!(f, "shrink: sub-stock {sub_stock} is allotted {units} fewer"),
-            Self::Move(from, to, units) => write!(f, "move: {units} units of sub-stock {from} are to go to {to}"),
         }
     }
 }

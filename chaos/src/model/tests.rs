@@ -57,6 +57,8 @@ caught! {
     seq_of_another_server: "seq-of-another-server" in 17 steps;
     doubt_forgotten: "doubt-forgotten" in 9 steps;
     withdrawn_before_fences: "withdrawn-before-fences" in 7 steps;
+    move_of_another_epoch: "move-of-another-epoch" in 20 steps;
+    move_and_install: "move-and-install" in 16 steps;
     sold_out_too_early: "sold-out-too-early" in 5 steps;
     epochs_restart_low: "epochs-restart-low" in 9 steps;
 }

@@ -141,6 +141,9 @@ section! {
         settle_quiet: Duration = Or("100ms", Span(1..=MIN));
         /// The longest that this quiet grows by backoff. Prevents that an unlucky template waits ever longer.
         settle_quiet_max: Duration = Or("1s", Span(1..=10 * MIN));
+        /// How long a shard must have been away before what is left on it moves to other shards, once those are empty.
+        /// Prevents that units wait for a shard that may never return.
+        move_after: Duration = Or("1s", Span(1..=24 * H));
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{Operations, invalid, request_id, template_id};
 use crate::refusal::{Effect, Refusal};
+use crate::settle::Away;
 use crate::store::{MetaStore, RecordStore, StockChangeRecord, StockKey, StockStore};
 use crate::template::Template;
 
@@ -72,7 +73,7 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
         self.flow.templates.apply(vec![record]);
         let Some(template) = self.flow.templates.get(id) else { return };
         let slots: Vec<usize> = (0..template.slots.len()).collect();
-        match self.settler.settle(&template, &slots, Duration::ZERO).await {
+        match self.settler.settle(&template, &slots, Duration::ZERO, Away::Fence).await {
             Ok(_) => template.live.open_all(),
             Err(error) => tracing::info!(template = %id, %error, "stock changed; the settle follows"),
         }

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use super::{Operations, invalid, message, request_id, template_id};
 use crate::refusal::{Effect, Refusal};
-use crate::settle::Settled;
+use crate::settle::{Away, Settled};
 use crate::store::{Layout, MetaStore, RecordStore, StockKey, StockStore, TemplateRecord};
 
 impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
@@ -89,7 +89,7 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
         self.create_ledgers(&record).await?;
         let Some(template) = self.flow.templates.get(template) else { return Ok(()) };
         let slots: Vec<usize> = (0..template.slots.len()).collect();
-        let report = self.settler.settle(&template, &slots, Duration::ZERO).await;
+        let report = self.settler.settle(&template, &slots, Duration::ZERO, Away::Wait).await;
         let report = report.map_err(|error| Refusal::of_settle(&error))?;
         // A shard that is down gets its units when it is back; with all of them down there is nothing to publish.
         if report.settled.iter().all(|(_, settled)| *settled == Settled::Again) {

@@ -22,7 +22,10 @@ impl Successors<'_> {
                 }
                 Phase::Prepared => self.advance(index),
                 Phase::Advanced => self.raise(index, settle),
-                Phase::Raised => self.count(index),
+                Phase::Raised => {
+                    self.count(index);
+                    self.move_rest(index, settle);
+                }
                 Phase::Counted => self.install(index, settle),
                 Phase::Fresh | Phase::Ended => {}
             }
@@ -82,6 +85,19 @@ impl Successors<'_> {
         rules.count(&mut next, index);
         let step = Step::Count { settle: index, count: next.settles[index].count, sold_out: next.meta.sold_out };
         self.push(step, |state| *state = next);
+    }
+
+    /// In place of step 3: "**Moving units** away from a sub-stock whose shard is dead".
+    fn move_rest(&mut self, index: usize, settle: Settle) {
+        let (from, rules) = (usize::from(settle.sub_stock), self.rules);
+        let to = 1 - from;
+        if !rules.bound.moves || self.state.meta.pending.units > 0 || to >= rules.bound.allotments.len() {
+            return;
+        }
+        let mut next = *self.state;
+        if let Some(units) = rules.move_rest(&mut next, index, to) {
+            self.push(Step::Move { settle: index, units, to }, |state| *state = next);
+        }
     }
 
     /// Step 4: "*Sent once.*" It may be late. A second copy, where a bound has it, is refused as long as no key vanishes.
@@ -182,7 +198,7 @@ impl Rules<'_> {
     fn raised(&self, state: &mut State, index: usize) {
         let settle = state.settles[index];
         state.settles[index].phase = Phase::Raised;
-        let waits = state.meta.pending.units > 0 || !self.bound.changes.is_empty();
+        let waits = state.meta.pending.units > 0 || !self.bound.changes.is_empty() || self.bound.moves;
         if !waits && settle.allotment > settle.issued {
             self.count(state, index);
         }
@@ -203,6 +219,26 @@ impl Rules<'_> {
         // What only mattered until here is forgotten.
         let Settle { run, epoch, sub_stock, .. } = settle;
         state.settles[index] = Settle { phase: Phase::Counted, run, epoch, sub_stock, count, ..Settle::default() };
+    }
+
+    /// "Shrink it (steps 1 to 3 need no Redis), then grow another, in one step of meta that marks the move done", while
+    /// the epoch is still that of the fences. Nothing is left to install; `None`: nothing moves.
+    pub(in crate::model) fn move_rest(&self, state: &mut State, index: usize, to: usize) -> Option<u8> {
+        let settle = state.settles[index];
+        let from = &mut state.meta.sub_stocks[usize::from(settle.sub_stock)];
+        if from.epoch != settle.epoch && !self.is(Mutant::MoveOfAnotherEpoch) {
+            return None;
+        }
+        let units = from.allotment.checked_sub(settle.issued).filter(|&units| units > 0)?;
+        from.allotment = settle.issued;
+        let grown = &mut state.meta.sub_stocks[to];
+        grown.allotment += units;
+        grown.epoch += 1;
+        if !self.is(Mutant::MoveAndInstall) {
+            state.settles[index].allotment = settle.issued;
+        }
+        self.count(state, index);
+        Some(units)
     }
 
     /// "**Sold out** is set when every sub-stock settles to zero."

@@ -1,4 +1,4 @@
-//! Replenish, shrink, move.
+//! Replenish, shrink.
 
 use super::Successors;
 use crate::model::bound::Change;
@@ -27,8 +27,7 @@ impl Rules<'_> {
     fn change(&self, state: &mut State, change: Change) {
         match change {
             Change::Grow(sub_stock, units) => grow(state, usize::from(sub_stock), units),
-            Change::Shrink(from, units) => self.shrink(state, Pending { units, from, to: None }),
-            Change::Move(from, to, units) => self.shrink(state, Pending { units, from, to: Some(to) }),
+            Change::Shrink(from, units) => self.shrink(state, Pending { units, from }),
         }
     }
 
@@ -55,14 +54,9 @@ impl Rules<'_> {
         self.freed(state, pending.units - kept);
     }
 
-    /// "In one step of meta that marks the move done."
     fn freed(&self, state: &mut State, units: u8) {
-        let to = state.meta.pending.to;
         state.meta.pending = Pending::default();
         state.meta.total -= units;
-        if let Some(to) = to.filter(|_| units > 0) {
-            grow(state, usize::from(to), units);
-        }
     }
 }
 

@@ -18,14 +18,12 @@ pub(in crate::model) struct SubStock {
     pub(in crate::model) drained: u8,
 }
 
-/// A withdrawal, or a move to another sub-stock, that waits for its fences.
+/// A withdrawal that waits for its fences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(in crate::model) struct Pending {
     /// 0: none.
     pub(in crate::model) units: u8,
     pub(in crate::model) from: u8,
-    /// `Some`: what is freed is allotted there; `None`: it is withdrawn.
-    pub(in crate::model) to: Option<u8>,
 }
 
 /// Durable: one linearizable record.

@@ -8,6 +8,8 @@ cases! {
     restarted_with_older_data_in_mid_rush on broken;
     failed_over_to_a_replica_and_back_in_mid_rush on broken;
     dead_for_a_while_and_nobody_notices on broken;
+    dead_for_good_and_everything_is_sold on broken;
+    dead_and_stock_is_withdrawn on broken;
 }
 
 async fn broken(server: std::path::PathBuf) -> Scene {
@@ -20,6 +22,7 @@ mod cases {
     use std::time::Duration;
 
     use scrip_chaos::testbed::RestartWith;
+    use scrip_client::mint_request_id;
 
     use crate::end_to_end::scene::{Books, Scene};
 
@@ -96,5 +99,32 @@ mod cases {
             scene.testbed.shard(1).restart(RestartWith::Empty).await.expect("restarted");
         })
         .await;
+    }
+
+    /// What is left on the dead shard moves to the other. Nobody is told "sold out" before the last unit is sold:
+    /// `sell_out` counts on it, and the history of the books would show it.
+    pub(super) async fn dead_for_good_and_everything_is_sold(scene: &Scene) {
+        let template = scene.template(TOTAL, 1).await;
+        let first: Vec<_> = scene.rush(template, 0..300).await;
+        assert!(first.iter().all(Result::is_ok));
+        scene.testbed.shard(1).kill();
+        assert_eq!(scene.sell_out(template, 1_000).await, TOTAL - 300);
+        assert_eq!(scene.books(template).await, Books { coupons: TOTAL, ledger: TOTAL });
+
+        // Back again it has nothing to give, and takes part in what is added.
+        scene.testbed.shard(1).restart(RestartWith::Empty).await.expect("restarted");
+        scene.client.replenish(template, mint_request_id(), 100).await.expect("replenished");
+        assert_eq!(scene.sell_out(template, 100_000).await, 100);
+        assert_eq!(scene.books(template).await, Books { coupons: TOTAL + 100, ledger: TOTAL + 100 });
+    }
+
+    pub(super) async fn dead_and_stock_is_withdrawn(scene: &Scene) {
+        let template = scene.template(TOTAL, 1).await;
+        assert!(scene.rush(template, 0..100).await.iter().all(Result::is_ok));
+        scene.testbed.shard(1).kill();
+        let change = scene.client.replenish(template, mint_request_id(), -1_000).await.expect("withdrawn");
+        assert_eq!((change.units_applied, change.total_stock), (-1_000, TOTAL - 1_000));
+        assert_eq!(scene.sell_out(template, 1_000).await, TOTAL - 1_100);
+        assert_eq!(scene.books(template).await, Books { coupons: TOTAL - 1_000, ledger: TOTAL - 1_000 });
     }
 }

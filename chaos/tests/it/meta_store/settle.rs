@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use scrip_chaos::testbed::{CutAt, Link};
 use scrip_protocol::v1::TemplateStatus;
-use scrip_proxy::store::{MetaError, MetaStore, RecordStore, StoreError};
+use scrip_proxy::store::{Ended, MetaError, MetaStore, RecordStore, StockKey, StoreError};
 use scrip_shard_config::SubStock;
 use tokio::task::JoinSet;
 
@@ -12,6 +12,10 @@ use super::template::created;
 use crate::record_store::bed::{Bed, P0, on_each};
 
 const NO_QUIET: Duration = Duration::ZERO;
+
+fn ended(sub_stock: SubStock, epoch: u64, drained: bool) -> Ended {
+    Ended { sub_stock, epoch, installed: true, drained }
+}
 
 #[tokio::test]
 async fn of_eight_who_advance_one_wins() {
@@ -61,19 +65,30 @@ async fn a_template_is_sold_out_when_every_sub_stock_is_drained() {
         let template = created(&bed.store, 1, 10).await.template;
         let store = &bed.store;
         let all = [0, 4, 9].map(SubStock);
-        assert_eq!(store.mark_settled(template, &all.map(|s| (s, 0, true))).await, Ok(false), "never fenced");
+        assert_eq!(store.mark_settled(template, &all.map(|s| ended(s, 0, true))).await, Ok(false), "never fenced");
         store.set_status(template, &[TemplateStatus::Draft], TemplateStatus::Published).await.expect("published");
         store.advance(template, &all.map(|s| (s, 0)), NO_QUIET).await.expect("advanced");
-        assert_eq!(store.unsettled(NO_QUIET, 10).await.map(|keys| keys.len()), Ok(3));
-        assert_eq!(store.unsettled(Duration::from_secs(60), 10).await, Ok(Vec::new()));
-        assert_eq!(store.mark_settled(template, &[(all[0], 1, true), (all[1], 1, false)]).await, Ok(false));
-        assert_eq!(store.mark_settled(template, &[(all[1], 1, true), (all[2], 0, true)]).await, Ok(false), "old epoch");
-        assert_eq!(store.unsettled(NO_QUIET, 10).await.map(|keys| keys.len()), Ok(1));
+        assert_eq!(store.unsettled(NO_QUIET, None, 10).await.map(|keys| keys.len()), Ok(3));
+        assert_eq!(store.unsettled(Duration::from_secs(60), None, 10).await, Ok(Vec::new()));
+        let two = store.unsettled(NO_QUIET, None, 2).await.expect("read");
+        assert_eq!(two, [0, 4].map(|sub| StockKey { template, sub_stock: SubStock(sub) }));
+        let third = StockKey { template, sub_stock: SubStock(9) };
+        assert_eq!(store.unsettled(NO_QUIET, Some(two[1]), 2).await, Ok(vec![third]), "from there on");
+        assert_eq!(store.mark_settled(template, &[ended(all[0], 1, true), ended(all[1], 1, false)]).await, Ok(false));
+        assert_eq!(
+            store.mark_settled(template, &[ended(all[1], 1, true), ended(all[2], 0, true)]).await,
+            Ok(false),
+            "old epoch"
+        );
+        assert_eq!(store.unsettled(NO_QUIET, None, 10).await.map(|keys| keys.len()), Ok(1));
+        let absent = Ended { installed: false, ..ended(all[2], 1, false) };
+        assert_eq!(store.mark_settled(template, &[absent]).await, Ok(false), "nothing came of it");
+        assert_eq!(store.unsettled(NO_QUIET, None, 10).await.map(|keys| keys.len()), Ok(1), "still due");
         let before = store.template(template).await.expect("read");
-        assert_eq!(store.mark_settled(template, &[(all[2], 1, true)]).await, Ok(true));
+        assert_eq!(store.mark_settled(template, &[ended(all[2], 1, true)]).await, Ok(true));
         let after = store.template(template).await.expect("read");
         assert!(after.sold_out && after.revision > before.revision);
-        assert_eq!(store.mark_settled(template, &[(all[2], 1, true)]).await, Ok(true), "again");
+        assert_eq!(store.mark_settled(template, &[ended(all[2], 1, true)]).await, Ok(true), "again");
         assert_eq!(store.template(template).await, Ok(after), "and changes nothing");
     })
     .await;

@@ -105,3 +105,42 @@ async fn a_withdrawal_that_makes_no_sense_is_refused() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_is_left_moves_in_one_step() {
+    on_each("move_rest", async |bed: Bed| {
+        let (store, template) = (&bed.store, created(&bed.store, 1, 30).await.template);
+        let advanced = store.advance(template, &[(SubStock(0), 0)], Duration::ZERO).await.expect("advanced");
+        let fenced = advanced.won[0];
+        let to = [SubStock(4), SubStock(9)];
+        let epochs = async || {
+            let records = store.sub_stocks(template).await.expect("read");
+            records.iter().map(|record| (record.allotment, record.epoch)).collect::<Vec<_>>()
+        };
+        for nothing in [
+            (SubStockRecord { epoch: 0, ..fenced }, 7, &to[..]),
+            (SubStockRecord { epoch: 2, ..fenced }, 7, &to[..]),
+            (fenced, 10, &to[..]),
+            (fenced, 99, &to[..]),
+            (fenced, 7, &[]),
+            (fenced, 7, &[SubStock(0)]),
+            (fenced, 7, &[SubStock(77)]),
+        ] {
+            store.move_rest(template, &[(nothing.0, nothing.1)], nothing.2).await.expect("answered");
+            assert_eq!(epochs().await, [(10, 1), (10, 0), (10, 0)], "{nothing:?} moves nothing");
+        }
+        let before = store.template(template).await.expect("read");
+        let after = store.move_rest(template, &[(fenced, 7)], &to).await.expect("moved");
+        assert_eq!(epochs().await, [(7, 1), (12, 1), (11, 1)], "and what has grown has a new epoch");
+        assert_eq!(after, store.sub_stocks(template).await.expect("read"));
+        assert_eq!(store.template(template).await, Ok(before), "the total is what it was");
+        store.move_rest(template, &[(fenced, 7)], &to).await.expect("again");
+        assert_eq!(epochs().await, [(7, 1), (12, 1), (11, 1)], "and changes nothing");
+
+        store.change_stock(template, request(9), -1, &[(SubStock(4), 1)]).await.expect("begun");
+        let pending = store.advance(template, &[(SubStock(0), 2)], Duration::ZERO).await.expect("advanced").won[0];
+        store.move_rest(template, &[(pending, 0)], &to).await.expect("answered");
+        assert_eq!(epochs().await, [(7, 3), (11, 2), (11, 2)], "not while a withdrawal is under way");
+    })
+    .await;
+}

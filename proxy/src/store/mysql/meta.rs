@@ -20,7 +20,8 @@ use self::transaction::Transaction;
 use super::pool::Pool;
 use super::{MysqlStore, sql};
 use crate::store::{
-    Advanced, Layout, MetaError, MetaStore, StockChangeRecord, StockKey, StoreError, SubStockRecord, TemplateRecord,
+    Advanced, Ended, Layout, MetaError, MetaStore, StockChangeRecord, StockKey, StoreError, SubStockRecord,
+    TemplateRecord,
 };
 
 /// The most units that a template can have.
@@ -79,8 +80,15 @@ impl MetaStore for MysqlStore {
         Ok(row::sub_stocks(template, rows))
     }
 
-    async fn unsettled(&self, quiet: Duration, count_max: u32) -> Result<Vec<StockKey>, MetaError> {
-        let rows: Vec<(u32, u16)> = self.read(sql::UNSETTLED, (microseconds(quiet), count_max)).await?;
+    async fn unsettled(
+        &self,
+        quiet: Duration,
+        after: Option<StockKey>,
+        count_max: u32,
+    ) -> Result<Vec<StockKey>, MetaError> {
+        let (template, sub_stock) = after.map_or((0, 0), |key| (key.template.get(), key.sub_stock.0));
+        let columns = (microseconds(quiet), template, template, sub_stock, count_max);
+        let rows: Vec<(u32, u16)> = self.read(sql::UNSETTLED, columns).await?;
         rows.into_iter().map(row::stock_key).collect()
     }
 
@@ -101,8 +109,17 @@ impl MetaStore for MysqlStore {
         stock::finish_withdrawal(self.meta(), template, issued).await
     }
 
-    async fn mark_settled(&self, template: TemplateId, settled: &[(SubStock, u64, bool)]) -> Result<bool, MetaError> {
-        settle::mark_settled(self.meta(), template, settled).await
+    async fn move_rest(
+        &self,
+        template: TemplateId,
+        from: &[(SubStockRecord, u64)],
+        to: &[SubStock],
+    ) -> Result<Vec<SubStockRecord>, MetaError> {
+        stock::move_rest(self.meta(), template, from, to).await
+    }
+
+    async fn mark_settled(&self, template: TemplateId, ended: &[Ended]) -> Result<bool, MetaError> {
+        settle::mark_settled(self.meta(), template, ended).await
     }
 
     async fn change_stock(

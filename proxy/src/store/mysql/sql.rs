@@ -138,13 +138,14 @@ pub(super) const ALLOT: &str = "UPDATE meta_sub_stock SET allotment = ?, epoch =
 /// The end of a withdrawal: what was issued stays allotted.
 pub(super) const ALLOT_ISSUED: &str = "UPDATE meta_sub_stock SET allotment = ? WHERE template_id = ? AND sub_stock = ?";
 /// The end of a settle.
-pub(super) const SETTLED: &str = "UPDATE meta_sub_stock SET settled_epoch = epoch, \
+pub(super) const SETTLED: &str = "UPDATE meta_sub_stock SET settled_epoch = IF(?, epoch, settled_epoch), \
      drained_epoch = IF(?, epoch, drained_epoch) WHERE template_id = ? AND sub_stock = ? AND epoch = ?";
 /// Sub-stocks whose settle did not come to its end. 2 and 3: published and paused.
 pub(super) const UNSETTLED: &str = "SELECT s.template_id, s.sub_stock FROM meta_template t \
-     JOIN meta_sub_stock s ON s.template_id = t.template_id WHERE t.status IN (2, 3) \
+     JOIN meta_sub_stock s ON s.template_id = t.template_id WHERE t.status IN (2, 3) AND t.sold_out = FALSE \
      AND s.settled_epoch < s.epoch AND (s.advanced_at <= NOW(3) - INTERVAL ? MICROSECOND \
-     OR s.advanced_at > NOW(3) + INTERVAL 1 MINUTE) ORDER BY s.advanced_at LIMIT ?";
+     OR s.advanced_at > NOW(3) + INTERVAL 1 MINUTE) AND (s.template_id > ? OR (s.template_id = ? AND s.sub_stock > ?)) \
+     ORDER BY s.template_id, s.sub_stock LIMIT ?";
 
 /// A change of stock by its request id.
 pub(super) const CHANGE: &str = "SELECT units_requested, units_applied, total_stock FROM meta_stock_change \

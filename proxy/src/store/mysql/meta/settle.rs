@@ -9,7 +9,7 @@ use super::transaction::Transaction;
 use super::{locked, microseconds, next_revision, sub_stocks_locked};
 use crate::store::mysql::pool::Pool;
 use crate::store::mysql::sql;
-use crate::store::{Advanced, MetaError, Server, StoreError};
+use crate::store::{Advanced, Ended, MetaError, Server, StoreError};
 
 /// Step 1: the compare-and-set, and in the same transaction, under locks, what the settle goes by. Cancelled, or with
 /// an unknown outcome, the epochs may have been raised: then they stay unsettled until the next settle.
@@ -62,24 +62,20 @@ pub(super) async fn pending(
 }
 
 /// The end of a settle. Repeating it changes nothing.
-pub(super) async fn mark_settled(
-    pool: &Pool,
-    template: TemplateId,
-    settled: &[(SubStock, u64, bool)],
-) -> Result<bool, MetaError> {
+pub(super) async fn mark_settled(pool: &Pool, template: TemplateId, ended: &[Ended]) -> Result<bool, MetaError> {
     let mut transaction = Transaction::begin(pool).await?;
-    let marked = mark_settled_in(&mut transaction, template, settled).await;
+    let marked = mark_settled_in(&mut transaction, template, ended).await;
     transaction.end(marked).await
 }
 
 async fn mark_settled_in(
     transaction: &mut Transaction,
     template: TemplateId,
-    settled: &[(SubStock, u64, bool)],
+    ended: &[Ended],
 ) -> Result<bool, MetaError> {
     let record = locked(transaction, template).await?;
-    for (sub_stock, epoch, drained) in settled {
-        transaction.run(sql::SETTLED, (*drained, template.get(), sub_stock.0, *epoch)).await?;
+    for Ended { sub_stock, epoch, installed, drained } in ended.iter().copied() {
+        transaction.run(sql::SETTLED, (installed, drained, template.get(), sub_stock.0, epoch)).await?;
     }
     let sub_stocks = sub_stocks_locked(transaction, template).await?;
     // Epoch 0 was never settled, so 0 = 0 does not count.

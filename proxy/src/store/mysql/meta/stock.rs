@@ -166,6 +166,69 @@ async fn finish_in(
     Ok(sub_stocks)
 }
 
+/// What is left of sub-stocks that cannot be served goes to others. Repeating it changes nothing: then nothing is left.
+pub(super) async fn move_rest(
+    pool: &Pool,
+    template: TemplateId,
+    from: &[(SubStockRecord, u64)],
+    to: &[SubStock],
+) -> Result<Vec<SubStockRecord>, MetaError> {
+    let mut transaction = Transaction::begin(pool).await?;
+    let moved = move_in(&mut transaction, template, from, to).await;
+    transaction.end(moved).await
+}
+
+async fn move_in(
+    transaction: &mut Transaction,
+    template: TemplateId,
+    from: &[(SubStockRecord, u64)],
+    to: &[SubStock],
+) -> Result<Vec<SubStockRecord>, MetaError> {
+    locked(transaction, template).await?;
+    let sub_stocks = sub_stocks_locked(transaction, template).await?;
+    if pending(transaction, template).await?.is_some() {
+        return Ok(sub_stocks);
+    }
+    let Some((after, grown)) = moved(&sub_stocks, from, to) else { return Ok(sub_stocks) };
+    for (sub_stock, before) in after.iter().zip(&sub_stocks) {
+        let columns = (sub_stock.allotment, template.get(), sub_stock.key.sub_stock.0);
+        if grown.contains(&sub_stock.key.sub_stock) {
+            transaction.run(sql::ALLOT, columns).await?;
+        } else if sub_stock.allotment != before.allotment {
+            transaction.run(sql::ALLOT_ISSUED, columns).await?;
+        }
+    }
+    Ok(sub_stocks_locked(transaction, template).await?)
+}
+
+/// The allotments after a move, and which of them grew; `None`: nothing moves. Only a sub-stock whose epoch is still
+/// that of its fences gives: under a later one, units may be in Redis again.
+fn moved(
+    sub_stocks: &[SubStockRecord],
+    from: &[(SubStockRecord, u64)],
+    to: &[SubStock],
+) -> Option<(Vec<SubStockRecord>, Vec<SubStock>)> {
+    let mut after = sub_stocks.to_vec();
+    let mut rest = 0;
+    for (fenced, issued) in from {
+        let own = after.iter_mut().find(|own| own.key == fenced.key && own.epoch == fenced.epoch);
+        let Some(own) = own.filter(|own| own.allotment > *issued && !to.contains(&own.key.sub_stock)) else { continue };
+        rest += own.allotment - issued;
+        own.allotment = *issued;
+    }
+    let mut takers: Vec<_> = after.iter_mut().filter(|own| to.contains(&own.key.sub_stock)).collect();
+    if rest == 0 || takers.is_empty() {
+        return None;
+    }
+    let mut grown = Vec::new();
+    let parts = spread(rest, takers.len());
+    for (taker, part) in takers.iter_mut().zip(parts).filter(|(_, part)| *part > 0) {
+        taker.allotment += part;
+        grown.push(taker.key.sub_stock);
+    }
+    Some((after, grown))
+}
+
 /// The new total. More than the old one would mean that more was issued than allotted: nothing may be built on that.
 fn allotted(record: &TemplateRecord, sub_stocks: &[SubStockRecord]) -> Result<u64, MetaError> {
     let total_stock = sub_stocks.iter().map(|sub_stock| sub_stock.allotment).sum();
