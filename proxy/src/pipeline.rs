@@ -10,7 +10,7 @@ use crate::admin::Health;
 use crate::flow::{Errands, Flow};
 use crate::keeper::{Keeper, Quiet};
 use crate::operation::Operations;
-use crate::record_lane::RecordLane;
+use crate::record_lane::{RecordLane, Sizes};
 use crate::settle::Settler;
 use crate::stock_lane::StockLane;
 use crate::store::{MetaStore, RecordStore, StockStore};
@@ -32,6 +32,8 @@ pub struct Stores<S, R, M> {
 pub struct Tuning {
     /// Rows of one transaction.
     pub batch_rows_max: usize,
+    /// Users and templates whose coupons the record lanes remember, together.
+    pub recent_max: usize,
     /// When to settle.
     pub quiet: Quiet,
     /// Differs from proxy to proxy, so that their lanes use different stripes of the ledgers.
@@ -59,11 +61,12 @@ impl Pipeline {
         for index in 0..flow.stock.len() {
             pipeline.spawn(StockLane::new(Arc::clone(flow), stock.clone(), index, Arc::clone(health)).run());
         }
+        let recent_max = tuning.recent_max / flow.record.len().max(1);
+        let sizes = Sizes { rows_max: tuning.batch_rows_max, recent_max };
         for (index, queue) in flow.record.iter().enumerate() {
             let writer = record.writer(queue.primary, queue.lane);
             let stripe = tuning.stripe_seed.wrapping_add(queue.lane);
-            let rows_max = tuning.batch_rows_max;
-            let lane = RecordLane::new(Arc::clone(flow), writer, index, stripe, rows_max, Arc::clone(health));
+            let lane = RecordLane::new(Arc::clone(flow), writer, index, stripe, sizes, Arc::clone(health));
             pipeline.spawn(lane.run());
         }
         let (topology, meter) = (Arc::clone(&flow.topology), Arc::clone(&flow.meter));

@@ -29,8 +29,10 @@ use crate::gate::Latch;
 use crate::store::{CouponRow, NewCoupon, RecordError, RecordWriter, StoreError};
 use crate::template::Due;
 use crate::watch::{nap, watch};
+use recent::Recent;
 
 mod look_up;
+mod recent;
 
 /// How often one group is tried before its claims are refused as contended.
 const ROUNDS_MAX: usize = 8;
@@ -45,6 +47,32 @@ const DIAL_MAX: Duration = Duration::from_millis(500);
 /// The connection was lost, or never made.
 struct Lost;
 
+/// Bounds of one lane.
+#[derive(Debug, Clone, Copy)]
+pub struct Sizes {
+    /// Rows of one transaction.
+    pub rows_max: usize,
+    /// Users and templates whose coupons it remembers.
+    pub recent_max: usize,
+}
+
+/// How often groups met a coupon that existed, of late. A conflict costs a transaction that is rolled back, a look-up
+/// and a second one: when more than one group in five meets one, it is cheaper to look up first.
+#[derive(Debug, Default)]
+struct Conflicts {
+    score: u8,
+}
+
+impl Conflicts {
+    fn add(&mut self, met: bool) {
+        self.score = if met { self.score.saturating_add(4).min(16) } else { self.score.saturating_sub(1) };
+    }
+
+    fn are_likely(&self) -> bool {
+        self.score >= 8
+    }
+}
+
 /// One lane of one primary.
 #[derive(Debug)]
 pub struct RecordLane<W> {
@@ -54,6 +82,8 @@ pub struct RecordLane<W> {
     stripe: u16,
     rows_max: usize,
     latch: Latch,
+    recent: Recent,
+    conflicts: Conflicts,
     group: Vec<ClaimTask>,
     rows: Vec<NewCoupon>,
     health: Arc<Health>,
@@ -62,9 +92,11 @@ pub struct RecordLane<W> {
 impl<W: RecordWriter> RecordLane<W> {
     /// The lane with this index in the flow. `stripe`: any number; lanes of different proxies should differ, so that
     /// they do not queue on one ledger row.
-    pub fn new(flow: Arc<Flow>, writer: W, index: usize, stripe: u16, rows_max: usize, health: Arc<Health>) -> Self {
-        let (latch, group, rows) = (Latch::default(), Vec::new(), Vec::new());
-        Self { flow, writer, index, stripe, rows_max, latch, group, rows, health }
+    pub fn new(flow: Arc<Flow>, writer: W, index: usize, stripe: u16, sizes: Sizes, health: Arc<Health>) -> Self {
+        let Sizes { rows_max, recent_max } = sizes;
+        let (latch, recent, conflicts) = (Latch::default(), Recent::new(recent_max), Conflicts::default());
+        let (group, rows) = (Vec::new(), Vec::new());
+        Self { flow, writer, index, stripe, rows_max, latch, recent, conflicts, group, rows, health }
     }
 
     /// Serves for ever.
@@ -111,16 +143,32 @@ impl<W: RecordWriter> RecordLane<W> {
 
     /// Brings the group to its end.
     async fn serve(&mut self) -> Result<(), Lost> {
-        for _ in 0..ROUNDS_MAX {
+        for round in 0..ROUNDS_MAX {
             self.drop_late();
-            self.look_up().await?;
+            self.recall();
+            let first = round == 0 && self.conflicts.are_likely();
+            if first {
+                self.look_up_first();
+            }
+            let met = self.look_up().await?;
+            if first {
+                self.conflicts.add(met);
+            }
             self.set_doubles_aside();
             if self.group.is_empty() {
                 return Ok(());
             }
             match self.record().await {
-                Ok(()) => self.committed(),
-                Err(RecordError::Conflict) => self.conflict(),
+                Ok(()) => {
+                    if !first {
+                        self.conflicts.add(false);
+                    }
+                    self.committed();
+                }
+                Err(RecordError::Conflict) => {
+                    self.conflicts.add(true);
+                    self.conflict();
+                }
                 Err(RecordError::Fenced) => self.fenced().await?,
                 Err(RecordError::RolledBack(detail)) => {
                     tracing::debug!(primary = %self.queue().primary, detail, "rolled back; trying again");
@@ -167,10 +215,12 @@ impl<W: RecordWriter> RecordLane<W> {
     }
 
     fn committed(&mut self) {
-        let Self { flow, group, rows, .. } = self;
+        let Self { flow, writer, recent, group, rows, .. } = self;
+        let connection = writer.connection();
         flow.meter.transactions.add(1);
         flow.meter.coupons.add(rows.len());
         for (mut task, row) in group.drain(..).zip(rows) {
+            recent.recorded(connection, (row.user, row.template), row.seq, row.request);
             task.template.live.settled_well();
             if !task.is_answered() {
                 let coupon = flow.coupon(&task.template, &stored(row), false);

@@ -141,6 +141,7 @@ fn start(
 ) -> Result<(Pipeline, RealOperations), RunError> {
     let tuning = Tuning {
         batch_rows_max: config.limits.batch_rows_max.min(RECORD_ROWS_MAX),
+        recent_max: config.limits.recent_max,
         quiet: Quiet {
             first: config.stock.settle_quiet,
             max: config.stock.settle_quiet_max,

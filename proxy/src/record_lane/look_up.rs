@@ -13,8 +13,42 @@ use crate::watch::watch;
 type RowsByUser = FxHashMap<(UserId, TemplateId), Vec<CouponRow>>;
 
 impl<W: RecordWriter> RecordLane<W> {
-    /// Looks up what needs it; what is left in the group holds a unit and is to be recorded.
-    pub(super) async fn look_up(&mut self) -> Result<(), Lost> {
+    /// Claims of which it is known what their users have: at the limit they are refused, below it they get the next
+    /// number. A replay is looked up: its coupon may have been used since.
+    pub(super) fn recall(&mut self) {
+        let connection = self.writer.connection();
+        let group = std::mem::take(&mut self.group);
+        for mut task in group {
+            let fresh = task.step == Step::Record && task.seq == 1 && !task.unit.is_some_and(|unit| unit.burned);
+            match self.recent.requests(connection, key(&task)).filter(|_| fresh) {
+                None => {}
+                Some(requests) if requests.contains(&task.request) => {
+                    task.step = Step::LookUp { absent: Absent::Record, lock: false };
+                }
+                Some(requests) if requests.len() >= usize::from(task.template.per_user_limit()) => {
+                    self.flow.turn_back(task, Code::LimitReached, Code::LimitReached.cause());
+                    continue;
+                }
+                Some(requests) => {
+                    task.seq = u16::try_from(requests.len()).unwrap_or(u16::MAX).saturating_add(1);
+                    task.seen_on = connection;
+                }
+            }
+            self.group.push(task);
+        }
+    }
+
+    /// Everything of which nothing is known is looked up before it is recorded.
+    pub(super) fn look_up_first(&mut self) {
+        for task in self.group.iter_mut().filter(|task| task.step == Step::Record && task.seq == 1 && !task.looked_up) {
+            task.step = Step::LookUp { absent: Absent::Record, lock: false };
+        }
+    }
+
+    /// Looks up what needs it; what is left in the group holds a unit and is to be recorded. Returns whether a claim that
+    /// was to be recorded met a coupon of its user.
+    pub(super) async fn look_up(&mut self) -> Result<bool, Lost> {
+        let mut met = false;
         for lock in [false, true] {
             let keys: Vec<_> = self.group.iter().filter(|task| needs(task, lock)).map(key).collect();
             if keys.is_empty() {
@@ -22,11 +56,11 @@ impl<W: RecordWriter> RecordLane<W> {
             }
             self.flow.meter.look_ups.add(keys.len());
             match self.read(&keys, lock).await {
-                Ok(rows) => self.resolve(&rows, lock),
-                Err(error) => return self.lost(&error),
+                Ok(rows) => met |= self.resolve(&rows, lock),
+                Err(error) => return self.lost(&error).map(|()| met),
             }
         }
-        Ok(())
+        Ok(met)
     }
 
     async fn read(&mut self, keys: &[(UserId, TemplateId)], lock: bool) -> Result<RowsByUser, StoreError> {
@@ -44,18 +78,27 @@ impl<W: RecordWriter> RecordLane<W> {
         Ok(rows)
     }
 
-    fn resolve(&mut self, rows: &RowsByUser, lock: bool) {
+    fn resolve(&mut self, rows: &RowsByUser, lock: bool) -> bool {
+        let connection = self.writer.connection();
+        for (pair, rows) in rows {
+            let mut rows: Vec<_> = rows.iter().map(|row| (row.seq, row.request)).collect();
+            rows.sort_unstable_by_key(|(seq, _)| *seq);
+            self.recent.read(connection, *pair, rows.into_iter().map(|(_, request)| request).collect());
+        }
+        let mut met = false;
         let group = std::mem::take(&mut self.group);
         for mut task in group {
             match task.step {
                 Step::LookUp { absent, lock: wanted } if wanted == lock => {
                     let rows = rows.get(&key(&task)).map_or(&[][..], Vec::as_slice);
                     task.looked_up = true;
+                    met |= absent == Absent::Record && !rows.is_empty();
                     self.go_on(task, absent, rows);
                 }
                 Step::LookUp { .. } | Step::Record => self.group.push(task),
             }
         }
+        met
     }
 
     fn go_on(&mut self, mut task: ClaimTask, absent: Absent, rows: &[CouponRow]) {

@@ -1,5 +1,9 @@
 //! Claiming: replays, limits, the rules of the template, listing.
 
+use std::path::PathBuf;
+
+use scrip_chaos::testbed::TestbedSpec;
+
 use super::scene::{Scene, cases};
 
 cases! {
@@ -9,6 +13,16 @@ cases! {
     a_template_says_why_it_refuses on Scene::shared;
     what_became_of_a_claim_can_be_asked on Scene::shared;
     coupons_are_listed_page_by_page on Scene::shared;
+    who_claims_again_at_once_costs_no_transaction on remembering;
+    who_claims_again_is_refused_without_memory_too on forgetful;
+}
+
+async fn remembering(server: PathBuf) -> Scene {
+    Scene::own(TestbedSpec::new(1, 1).with_database_server(server), "").await
+}
+
+async fn forgetful(server: PathBuf) -> Scene {
+    Scene::own(TestbedSpec::new(1, 1).with_database_server(server), "[limits]\nrecent_max = 0").await
 }
 
 mod cases {
@@ -136,5 +150,37 @@ mod cases {
         assert!(dead.len() == 25 && dead.iter().all(|coupon| coupon.template == expired));
         let (one, _) = all(CouponQuery::new(UserId(user)).template(valid)).await;
         assert!(one.len() == 25 && one.iter().all(|coupon| coupon.status == CouponStatus::Unused));
+    }
+
+    /// 60 users, twice the limit for each, through one proxy; then all of them through the other.
+    async fn again_and_again(scene: &Scene, limit: u32) -> u64 {
+        let template = scene.template(10_000, limit).await;
+        let (one, other) = (scene.client_of(0).await, scene.client_of(1).await);
+        for (client, granted) in [(one, limit), (other, 0)] {
+            for round in 0..2 * limit {
+                for user in 0..60 {
+                    match client.claim(claim(user, template)).await {
+                        Ok(coupon) => assert!(round < granted && coupon.seq == round + 1, "{round}: {coupon:?}"),
+                        Err(ClaimError::LimitReached(_)) => assert!(round >= granted, "{round}"),
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            }
+        }
+        let coupons = 60 * u64::from(limit);
+        assert_eq!(scene.books(template).await, Books { coupons, ledger: coupons });
+        scene.count(0, "scrip_conflicts_total").await
+    }
+
+    pub(super) async fn who_claims_again_at_once_costs_no_transaction(scene: &Scene) {
+        assert_eq!(again_and_again(scene, 1).await, 0);
+        assert_eq!(again_and_again(scene, 3).await, 0);
+    }
+
+    pub(super) async fn who_claims_again_is_refused_without_memory_too(scene: &Scene) {
+        // A look-up comes first where conflicts are likely, so not every claim meets one.
+        let conflicts = again_and_again(scene, 1).await;
+        assert!((1..40).contains(&conflicts), "{conflicts}");
+        again_and_again(scene, 3).await;
     }
 }

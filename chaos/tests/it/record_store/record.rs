@@ -1,6 +1,6 @@
 //! Batches: what is recorded, what is refused, and that a refusal leaves nothing behind.
 
-use scrip_protocol::UserId;
+use scrip_protocol::{TemplateId, UserId};
 use scrip_proxy::store::{NewCoupon, RecordError, RecordStore, RecordWriter};
 use scrip_shard_config::Tail;
 
@@ -36,6 +36,23 @@ async fn a_batch_is_recorded_and_counted_and_found() {
             assert!(found.iter().all(|row| row.seq == 1 && row.status == 1));
         }
         assert_eq!(writer.look_up(&[(UserId(1), template())], true).await, Ok(Vec::new()));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_largest_ids_are_found_among_thousands() {
+    on_each("largest", async |bed: Bed| {
+        bed.open(&[1], 3).await;
+        let mut writer = bed.writer().await;
+        writer.record(&[coupon(u64::MAX, 1, 3), coupon(u64::MAX - 10_000, 1, 3)]).await.expect("recorded");
+        let largest = TemplateId::try_new(u32::MAX).expect("not zero");
+        let mut keys: Vec<_> = (u64::MAX - 2_500..=u64::MAX).map(|user| (UserId(user), template())).collect();
+        keys.extend([(UserId(u64::MAX), largest), (UserId(u64::MAX), template()), (UserId(0), template())]);
+        for lock in [false, true] {
+            let found = writer.look_up(&keys, lock).await.expect("looked up");
+            assert_eq!(found.iter().map(|row| row.user.0).collect::<Vec<_>>(), [u64::MAX]);
+        }
     })
     .await;
 }

@@ -1,7 +1,10 @@
 //! Statements over a list of keys.
 //!
-//! `OR` of `AND`s with FORCE INDEX: measured with 1,024 keys, MariaDB 10.11 turns a row-constructor `IN` of more than
-//! 1,000 into a join that scans the table, and without the hint it scans a small table, which would lock every row.
+//! Few keys: `OR` of `AND`s with FORCE INDEX. Measured with 1,024 keys, MariaDB 10.11 turns a row-constructor `IN` of more
+//! than 1,000 into a join that scans the table, and without the hint it scans a small table, which would lock every row.
+//! Many keys: a join that begins with a JSON_TABLE. CPU of the server for one of 256 keys, half of them with a row, in
+//! microseconds on MariaDB 10.11 and MySQL 9.7: `OR` 7.5 and 10, `IN` 3.7 and 4.2, JSON_TABLE 2.4 and 3.3, a UNION of
+//! SELECTs 19 and 24.
 
 use scrip_protocol::{TemplateId, UserId};
 use scrip_shard_config::Tail;
@@ -18,16 +21,22 @@ pub(in crate::store::mysql) const FENCE_READ: usize = 3;
 /// Which of them is the COMMIT.
 pub(in crate::store::mysql) const FENCE_COMMIT: usize = 4;
 
-/// The coupons of these pairs. A locking read waits for the transactions that hold a row of theirs.
+/// The coupons of these pairs, in the order of the primary key. A locking read waits for the transactions that hold a
+/// row of theirs.
 pub(in crate::store::mysql) fn look_up(keys: &[(UserId, TemplateId)], lock: bool) -> Vec<u8> {
     let mut sorted = keys.to_vec();
     sorted.sort_unstable_by_key(|(user, template)| (Tail::of_user(user.get()), *user, *template));
     sorted.dedup();
-    let mut out = Vec::with_capacity(256 + sorted.len() * 64);
+    if lock { look_up_locked(&sorted) } else { look_up_many(&sorted) }
+}
+
+/// MySQL 9.7 refuses a locking read of a JSON_TABLE (error 3569), so this rare one is a list of conditions.
+fn look_up_locked(keys: &[(UserId, TemplateId)]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256 + keys.len() * 64);
     out.extend_from_slice(
         b"SELECT user_id,template_id,seq,request_id,status,claimed_at_ms FROM coupon FORCE INDEX (PRIMARY) WHERE ",
     );
-    for (index, (user, template)) in sorted.iter().enumerate() {
+    for (index, (user, template)) in keys.iter().enumerate() {
         out.extend_from_slice(if index == 0 { b"(tail=" } else { b" OR (tail=" });
         number(&mut out, Tail::of_user(user.get()).get().into());
         out.extend_from_slice(b" AND user_id=");
@@ -36,9 +45,32 @@ pub(in crate::store::mysql) fn look_up(keys: &[(UserId, TemplateId)], lock: bool
         number(&mut out, template.get().into());
         out.push(b')');
     }
-    if lock {
-        out.extend_from_slice(b" LOCK IN SHARE MODE");
+    out.extend_from_slice(b" LOCK IN SHARE MODE");
+    out
+}
+
+fn look_up_many(keys: &[(UserId, TemplateId)]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(512 + keys.len() * 32);
+    out.extend_from_slice(
+        b"SELECT STRAIGHT_JOIN c.user_id,c.template_id,c.seq,c.request_id,c.status,c.claimed_at_ms FROM JSON_TABLE('[",
+    );
+    for (index, (user, template)) in keys.iter().enumerate() {
+        out.extend_from_slice(if index == 0 { b"[" } else { b",[" });
+        number(&mut out, Tail::of_user(user.get()).get().into());
+        out.push(b',');
+        number(&mut out, user.get());
+        out.push(b',');
+        number(&mut out, template.get().into());
+        out.push(b']');
     }
+    out.extend_from_slice(
+        b"]','$[*]' COLUMNS(\
+          tail SMALLINT UNSIGNED PATH '$[0]' ERROR ON EMPTY ERROR ON ERROR,\
+          user_id BIGINT UNSIGNED PATH '$[1]' ERROR ON EMPTY ERROR ON ERROR,\
+          template_id INT UNSIGNED PATH '$[2]' ERROR ON EMPTY ERROR ON ERROR)) k \
+          JOIN coupon c FORCE INDEX (PRIMARY) \
+          ON c.tail=k.tail AND c.user_id=k.user_id AND c.template_id=k.template_id",
+    );
     out
 }
 
