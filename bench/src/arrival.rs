@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// A lower rate would put the next claim beyond what a clock can tell.
+const RATE_MIN_PER_S: f64 = 1e-3;
+
 /// How claims arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spacing {
@@ -19,21 +22,30 @@ pub struct Arrivals {
     seed: u64,
     index: u64,
     due_s: f64,
+    offset_s: f64,
 }
 
 impl Arrivals {
     /// Arrivals at this mean rate. The first one is due one distance after the start.
     #[must_use]
-    pub fn new(rate_per_s: u64, spacing: Spacing, seed: u64) -> Self {
-        let mut arrivals = Self { rate_per_s: rate_per_s.max(1) as f64, spacing, seed, index: 0, due_s: 0.0 };
+    pub fn new(rate_per_s: f64, spacing: Spacing, seed: u64) -> Self {
+        let rate_per_s = rate_per_s.max(RATE_MIN_PER_S);
+        let mut arrivals = Self { rate_per_s, spacing, seed, index: 0, due_s: 0.0, offset_s: 0.0 };
         arrivals.advance();
         arrivals
+    }
+
+    /// The same, all of them so much later.
+    #[must_use]
+    pub fn after(mut self, offset_s: f64) -> Self {
+        self.offset_s = offset_s;
+        self
     }
 
     /// When the next claim is due.
     #[must_use]
     pub fn due(&self) -> Duration {
-        Duration::from_secs_f64(self.due_s)
+        Duration::from_secs_f64(self.due_s + self.offset_s)
     }
 
     /// Goes on to the claim after it.
@@ -65,7 +77,7 @@ mod tests {
     use super::*;
 
     fn times(spacing: Spacing, seed: u64, count: usize) -> Vec<Duration> {
-        let mut arrivals = Arrivals::new(1_000, spacing, seed);
+        let mut arrivals = Arrivals::new(1_000.0, spacing, seed);
         let mut next = || {
             let due = arrivals.due();
             arrivals.advance();

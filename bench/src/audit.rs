@@ -52,6 +52,7 @@ pub(crate) async fn audit(
         unacknowledged: rows.requests.without(&book.acknowledged),
         foreign: rows.foreign,
         unknown: book.unknown.len() as u64,
+        misread: 0,
     })
 }
 

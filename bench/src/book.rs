@@ -19,6 +19,14 @@ impl Bits {
         fresh
     }
 
+    /// Adds all numbers of another set.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        if self.0.len() < other.0.len() {
+            self.0.resize(other.0.len(), 0);
+        }
+        self.0.iter_mut().zip(&other.0).for_each(|(word, other)| *word |= other);
+    }
+
     pub(crate) fn len(&self) -> u64 {
         self.0.iter().map(|word| u64::from(word.count_ones())).sum()
     }
@@ -42,6 +50,14 @@ pub(crate) struct Book {
 }
 
 impl Book {
+    /// Takes over what another caller was told about requests of its own.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.acknowledged.merge(&other.acknowledged);
+        self.made_twice += other.made_twice;
+        self.unknown.extend(other.unknown);
+        self.unknown.sort_unstable();
+    }
+
     pub(crate) fn note(&mut self, request: u64, result: &Result<Coupon, ClaimError>) {
         match result {
             Ok(coupon) => {
@@ -69,5 +85,7 @@ mod tests {
         assert!(some.insert(3) && some.insert(1_000) && !some.insert(3));
         assert!(others.insert(3));
         assert_eq!((some.len(), some.without(&others), others.without(&some)), (2, 1, 0));
+        others.merge(&some);
+        assert_eq!((others.len(), some.without(&others)), (2, 0));
     }
 }

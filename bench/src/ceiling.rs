@@ -11,11 +11,11 @@ use scrip_client::Client;
 use tokio::task::JoinSet;
 
 use crate::audit::audit;
+use crate::board::{Board, Target, Watched};
 use crate::book::Book;
 use crate::counts::Counts;
 use crate::deployment::Deployment;
-use crate::direct::{Board, StopOnDrop, UsersOf};
-use crate::drive::Driven;
+use crate::direct::UsersOf;
 use crate::report::Figures;
 use crate::run::figures;
 use crate::screen::Screen;
@@ -48,7 +48,7 @@ pub(crate) async fn measure(
     window: &WindowSpec,
     screen: Screen,
 ) -> Result<Figures, Error> {
-    let templates = deployment.publish(client, Kind::Rush).await?;
+    let templates = deployment.publish(client, Kind::Rush, 1).await?;
     let sub_stocks = client.get_template(templates[0]).await?.sub_stocks;
     let workload = Arc::new(Workload::new(Kind::Rush, window.seed, templates));
     let tiers = deployment.tiers();
@@ -71,18 +71,15 @@ pub(crate) async fn measure(
         let board = Arc::clone(&board);
         tasks.spawn(async move { writer.write(&board).await });
     }
-    let stop = StopOnDrop(&board);
-    let watched = board.watch(&tiers, window, screen).await?;
-    drop(stop);
+    let watched = board.watch(&Target { proxies: &[], tiers: &tiers, screen }, window).await?;
     let mut book = Book::default();
     while let Some(task) = tasks.join_next().await {
         let (index, written) = task??;
         (0..written).for_each(|number| _ = book.acknowledged.insert(index + number * count));
     }
     let counts = Counts { transactions: watched.transactions, coupons: watched.recorder.coupons, ..Counts::default() };
-    let (recorder, window, cpu) = (watched.recorder, watched.window, watched.cpu);
     let audit = audit(deployment, &workload, &book, sql::REQUESTS).await?;
-    Ok(figures(&Driven { recorder, sent: book.acknowledged.len(), book, window, cpu, counts }, audit, 0.0))
+    Ok(figures(&Watched { counts, ..watched }, audit, 0.0))
 }
 
 impl Writer {

@@ -2,7 +2,6 @@
 //! that is never quite the same from one minute to the next.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Duration;
 
 use scrip_client::{Client, TemplateId};
@@ -11,12 +10,12 @@ use crate::deployment::Deployment;
 use crate::report::{Environment, Figures, Report, Subject, Together, VERSION};
 use crate::run::{measure, millis, subject};
 use crate::screen::Screen;
-use crate::spec::{BedSpec, CeilingSpec, CompareSpec, DirectSpec, ReferenceSpec, WindowSpec};
+use crate::spec::{BedSpec, CallerSpec, CeilingSpec, CompareSpec, DirectSpec, OutputSpec, ReferenceSpec, WindowSpec};
 use crate::workload::Kind;
 use crate::{Error, ceiling, environment, reference};
 
 /// For the templates of ceilings.
-const DEADLINE: Duration = Duration::from_secs(10);
+const CALLER: CallerSpec = CallerSpec { deadline: Duration::from_secs(10), connections: 1 };
 
 /// Measurements of several ways, in the order of their first round.
 #[derive(Default)]
@@ -27,7 +26,7 @@ struct Rounds {
 /// Servers and what measures on them.
 struct Bench {
     deployment: Deployment,
-    client: Client,
+    clients: Vec<Client>,
     screen: Screen,
     /// Read before any load.
     environment: (Environment, BTreeMap<String, String>),
@@ -38,12 +37,12 @@ struct Bench {
 /// # Errors
 /// When it could not be measured, or a count is wrong.
 pub async fn run_ceiling(spec: &DirectSpec<CeilingSpec>) -> Result<(), Error> {
-    let bench = Bench::start(&spec.bed, 1).await?;
+    let bench = Bench::start(&spec.bench.bed, &CALLER).await?;
     let mut rounds = Rounds::default();
-    for round in 0..spec.window.repeats {
-        bench.ceilings(&spec.way, &spec.bed, &window(&spec.window, round), &mut rounds).await?;
+    for round in 0..spec.bench.repeats {
+        bench.ceilings(&spec.way, &spec.bench.bed, &spec.bench.window.of_repeat(round), &mut rounds).await?;
     }
-    bench.finish(rounds, spec.json.as_deref()).await
+    bench.finish(rounds, &spec.bench.output).await
 }
 
 /// The reference alone.
@@ -51,12 +50,12 @@ pub async fn run_ceiling(spec: &DirectSpec<CeilingSpec>) -> Result<(), Error> {
 /// # Errors
 /// When it could not be measured, or a count is wrong.
 pub async fn run_reference(spec: &DirectSpec<ReferenceSpec>) -> Result<(), Error> {
-    let bench = Bench::start(&spec.bed, 1).await?;
+    let bench = Bench::start(&spec.bench.bed, &CALLER).await?;
     let mut rounds = Rounds::default();
-    for round in 0..spec.window.repeats {
-        bench.reference(&spec.way, &spec.bed, &window(&spec.window, round), round, &mut rounds).await?;
+    for round in 0..spec.bench.repeats {
+        bench.reference(&spec.way, &spec.bench.bed, &spec.bench.window.of_repeat(round), round, &mut rounds).await?;
     }
-    bench.finish(rounds, spec.json.as_deref()).await
+    bench.finish(rounds, &spec.bench.output).await
 }
 
 /// All in turn, as often as the specification says.
@@ -69,26 +68,26 @@ pub async fn compare(spec: &CompareSpec) -> Result<(), Error> {
     if run.workload != Kind::Rush {
         return Err(Error::Arguments("only the workload rush has a ceiling and a reference".to_owned()));
     }
-    let bench = Bench::start(&run.bed, run.connections).await?;
+    let bench = Bench::start(&run.bench.bed, &run.caller).await?;
     let mut rounds = Rounds::default();
-    for round in 0..run.window.repeats {
-        let window = window(&run.window, round);
+    for round in 0..run.bench.repeats {
+        let window = run.bench.window.of_repeat(round);
         bench.say(round, &format!("proxy, {}", run.load()));
-        let figures = measure(&bench.deployment, &bench.client, run, round, bench.screen).await?;
+        let figures = measure(&bench.deployment, &bench.clients, run, round, bench.screen).await?;
         rounds.add(subject(run, &bench.deployment), figures);
-        bench.ceilings(&spec.ceiling, &run.bed, &window, &mut rounds).await?;
-        bench.reference(&spec.reference, &run.bed, &window, round, &mut rounds).await?;
+        bench.ceilings(&spec.ceiling, &run.bench.bed, &window, &mut rounds).await?;
+        bench.reference(&spec.reference, &run.bench.bed, &window, round, &mut rounds).await?;
     }
-    bench.finish(rounds, run.json.as_deref()).await
+    bench.finish(rounds, &run.bench.output).await
 }
 
 impl Bench {
-    async fn start(bed: &BedSpec, connections: usize) -> Result<Self, Error> {
+    async fn start(bed: &BedSpec, caller: &CallerSpec) -> Result<Self, Error> {
         let screen = Screen::new();
         let deployment = Deployment::start(bed, screen).await?;
         let environment = environment::read(&deployment).await?;
-        let client = deployment.connect(connections, DEADLINE).await?;
-        Ok(Self { deployment, client, screen, environment })
+        let clients = deployment.connect(caller).await?;
+        Ok(Self { deployment, clients, screen, environment })
     }
 
     fn say(&self, round: u32, what: &str) {
@@ -106,7 +105,7 @@ impl Bench {
             let name = format!("ceiling of {batch} rows");
             self.screen.say(&name);
             let way = (*batch, spec.writers);
-            let figures = ceiling::measure(&self.deployment, &self.client, way, window, self.screen).await?;
+            let figures = ceiling::measure(&self.deployment, &self.clients[0], way, window, self.screen).await?;
             let load = format!("{} writers a primary", spec.writers);
             rounds.add(direct_subject(&name, load, bed, window), figures);
         }
@@ -133,7 +132,7 @@ impl Bench {
     }
 
     /// Prints everything, writes it, and voids it if a count is wrong.
-    async fn finish(&self, rounds: Rounds, json: Option<&Path>) -> Result<(), Error> {
+    async fn finish(&self, rounds: Rounds, output: &OutputSpec) -> Result<(), Error> {
         let ratios = rounds.ratios();
         let mut reports = BTreeMap::new();
         for (subject, repeats) in rounds.ways {
@@ -142,9 +141,7 @@ impl Bench {
         }
         let together = Together { version: VERSION, reports, ratios };
         self.screen.result(&together.to_string());
-        if let Some(path) = json {
-            together.write(path)?;
-        }
+        output.write_all(&together)?;
         together.void().map_or(Ok(()), |why| Err(Error::Void(why)))
     }
 }
@@ -191,11 +188,6 @@ fn direct_subject(path: &str, load: String, bed: &BedSpec, window: &WindowSpec) 
     }
 }
 
-/// Another seed for each round.
-fn window(window: &WindowSpec, round: u32) -> WindowSpec {
-    WindowSpec { seed: window.seed.wrapping_add(u64::from(round) << 32), ..window.clone() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,7 +204,7 @@ mod tests {
             proxy_config: String::new(),
         };
         let second = Duration::from_secs(1);
-        let window = WindowSpec { warm_up: second, duration: second, repeats: 3, seed: 1 };
+        let window = WindowSpec { warm_up: second, duration: second, seed: 1 };
         let mut rounds = Rounds::default();
         // The machine is three times as slow in the second round.
         for speed in [1.0, 3.0, 1.0] {

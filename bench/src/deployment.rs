@@ -6,18 +6,25 @@ use scrip_chaos::testbed::{
     CALLER, Database, DatabaseSettings, ProxyProcess, ProxySpec, RedisServer, Testbed, TestbedSpec, build_proxy,
     proxy_binary,
 };
-use scrip_client::{Client, ClientConfig, TemplateDefinition, TemplateId, Validity, mint_request_id};
+use scrip_client::{Client, ClientConfig, ConnectionState, TemplateDefinition, TemplateId, Validity, mint_request_id};
 use scrip_shard_config::Topology;
+use tokio::task::JoinSet;
 
 use crate::Error;
 use crate::screen::Screen;
-use crate::spec::BedSpec;
+use crate::spec::{BedSpec, CallerSpec};
 use crate::usage::Tiers;
 use crate::workload::Kind;
 
 /// Coupons of a template that one user may hold.
 const PER_USER_LIMIT: u32 = 1;
 const VALID_S: u64 = 30 * 24 * 3600;
+/// The SDK allows no client more to one proxy.
+const CLIENT_CONNECTIONS_MAX: usize = 64;
+/// How long connections may take to be made.
+const CONNECT_MAX: Duration = Duration::from_secs(30);
+/// Templates that are made at once: each touches every primary.
+const PUBLISH_AT_ONCE: usize = 32;
 
 /// Everything that runs.
 pub(crate) struct Deployment {
@@ -60,31 +67,40 @@ impl Deployment {
         Ok(Self { testbed, topology, proxies, settings })
     }
 
-    /// A client of all proxies.
-    pub(crate) async fn connect(&self, connections: usize, deadline: Duration) -> Result<Client, Error> {
+    /// Clients with so many connections to each proxy in all, every one of them made.
+    pub(crate) async fn connect(&self, spec: &CallerSpec) -> Result<Vec<Client>, Error> {
         let addresses: Vec<String> = self.proxies.iter().map(|proxy| proxy.address().to_string()).collect();
-        let mut config = ClientConfig::new(addresses, CALLER, self.testbed.caller_token()?.expose());
-        config.connections_per_proxy = connections;
-        config.deadline = deadline;
-        Ok(Client::connect(config).await?)
+        let mut clients = Vec::new();
+        let mut left = spec.connections;
+        let count = spec.connections.div_ceil(CLIENT_CONNECTIONS_MAX);
+        for index in 0..count {
+            let mut config = ClientConfig::new(addresses.clone(), CALLER, self.testbed.caller_token()?.expose());
+            config.connections_per_proxy = left.div_ceil(count - index);
+            left -= config.connections_per_proxy;
+            config.deadline = spec.deadline;
+            config.handshake_deadline = CONNECT_MAX;
+            config.connect_deadline = CONNECT_MAX;
+            let client = Client::connect(config).await?;
+            wait_for_all(&client).await?;
+            clients.push(client);
+        }
+        Ok(clients)
     }
 
-    /// New templates of this kind of load, published.
-    pub(crate) async fn publish(&self, client: &Client, kind: Kind) -> Result<Vec<TemplateId>, Error> {
+    /// So many new templates of this kind of load, published.
+    pub(crate) async fn publish(&self, client: &Client, kind: Kind, count: usize) -> Result<Vec<TemplateId>, Error> {
         let mut templates = Vec::new();
-        for number in 0..kind.templates() {
-            let definition = TemplateDefinition {
-                name: format!("bench {number}"),
-                total_stock: kind.stock(),
-                per_user_limit: PER_USER_LIMIT,
-                claim_start_ms: None,
-                claim_end_ms: None,
-                validity: Validity::Relative { starts_after_s: 0, lasts_s: VALID_S },
-            };
-            let template = client.create_template(mint_request_id(), definition).await?.template;
-            client.publish(template).await?;
-            templates.push(template);
+        let (mut tasks, mut number) = (JoinSet::new(), 0);
+        while templates.len() < count {
+            while number < count && tasks.len() < PUBLISH_AT_ONCE {
+                tasks.spawn(publish_one(client.clone(), kind, number));
+                number += 1;
+            }
+            if let Some(template) = tasks.join_next().await {
+                templates.push(template??);
+            }
         }
+        templates.sort_unstable();
         Ok(templates)
     }
 
@@ -95,6 +111,37 @@ impl Deployment {
             redis: self.testbed.shards().iter().filter_map(RedisServer::pid).collect(),
             mysql: self.testbed.primaries().iter().filter_map(Database::pid).collect(),
         }
+    }
+}
+
+async fn publish_one(client: Client, kind: Kind, number: usize) -> Result<TemplateId, Error> {
+    let definition = TemplateDefinition {
+        name: format!("bench {number}"),
+        total_stock: kind.stock(),
+        per_user_limit: PER_USER_LIMIT,
+        claim_start_ms: None,
+        claim_end_ms: None,
+        validity: Validity::Relative { starts_after_s: 0, lasts_s: VALID_S },
+    };
+    let template = client.create_template(mint_request_id(), definition).await?.template;
+    client.publish(template).await?;
+    Ok(template)
+}
+
+/// A client serves as soon as one of its connections does: a bench of many connections needs them all.
+async fn wait_for_all(client: &Client) -> Result<(), Error> {
+    let started = Instant::now();
+    loop {
+        let health = client.health();
+        let Some(missing) = health.iter().find(|connection| connection.state != ConnectionState::Ready) else {
+            return Ok(());
+        };
+        if started.elapsed() > CONNECT_MAX {
+            let (ready, state) = (health.len(), &missing.state);
+            let what = format!("not all of {ready} connections to {} could be made: {state:?}", missing.proxy);
+            return Err(Error::Arguments(what));
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 

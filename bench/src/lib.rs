@@ -16,6 +16,7 @@
 
 pub mod arrival;
 mod audit;
+mod board;
 mod book;
 mod ceiling;
 mod compare;
@@ -26,11 +27,13 @@ mod drive;
 mod environment;
 mod error;
 mod progress;
+mod readers;
 mod recorder;
 mod reference;
 pub mod report;
 mod run;
 mod screen;
+mod spawned;
 mod spec;
 mod sql;
 mod usage;
@@ -39,4 +42,7 @@ pub mod workload;
 pub use compare::{compare, run_ceiling, run_reference};
 pub use error::Error;
 pub use run::run;
-pub use spec::{BedSpec, CeilingSpec, CompareSpec, DirectSpec, LoopKind, ReferenceSpec, RunSpec, WindowSpec};
+pub use spec::{
+    BedSpec, BenchSpec, CallerSpec, CeilingSpec, CompareSpec, DirectSpec, LoadSpec, LoopKind, OutputSpec,
+    ReferenceSpec, RunSpec, WindowSpec,
+};

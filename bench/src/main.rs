@@ -24,10 +24,14 @@ enum Command {
     Reference(DirectSpec<ReferenceSpec>),
     /// Proxy, ceiling and reference in turn, and their ratios.
     Compare(CompareSpec),
-    /// Prints a report.
+    /// Prints reports.
     Show {
-        /// A file that `--json` wrote.
-        file: PathBuf,
+        /// Files that `--json` wrote.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Writes them to this file side by side, as one page with plots.
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
     },
     /// Compares two reports of the same load.
     Diff {
@@ -56,7 +60,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Ceiling(spec) => scrip_bench::run_ceiling(&spec).await?,
         Command::Reference(spec) => scrip_bench::run_reference(&spec).await?,
         Command::Compare(spec) => scrip_bench::compare(&spec).await?,
-        Command::Show { file } => print!("{}", show(&file)?),
+        Command::Show { files, html } => print!("{}", show(&files, html.as_deref())?),
         Command::Diff { old, new } => println!("{}", diff::diff(&Report::read(&old)?, &Report::read(&new)?)?),
     }
     Ok(())

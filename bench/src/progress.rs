@@ -30,7 +30,7 @@ impl Progress {
     }
 
     /// Draws if it is time to.
-    pub(crate) fn show(&mut self, phase: &str, elapsed: Duration, answered: u64, in_flight: usize) {
+    pub(crate) fn show(&mut self, phase: &str, elapsed: Duration, answered: u64, in_flight: u64) {
         let since = self.shown_at.elapsed();
         if since < if self.bar.is_some() { EVERY_ON_TERMINAL } else { EVERY_LINE } {
             return;

@@ -18,11 +18,10 @@ use scrip_shard_config::{Tail, Topology};
 use tokio::task::JoinSet;
 
 use crate::audit::audit;
+use crate::board::{Board, Target, Watched};
 use crate::book::Book;
 use crate::counts::Counts;
 use crate::deployment::Deployment;
-use crate::direct::{Board, StopOnDrop};
-use crate::drive::Driven;
 use crate::report::Figures;
 use crate::run::figures;
 use crate::screen::Screen;
@@ -66,9 +65,8 @@ pub(crate) async fn measure(
         let (pipeline, board) = (Arc::clone(&pipeline), Arc::clone(&board));
         tasks.spawn(async move { pipeline.claim_until_stopped(&board).await });
     }
-    let stop = StopOnDrop(&board);
-    let watched = board.watch(&deployment.tiers(), window, screen).await?;
-    drop(stop);
+    let tiers = deployment.tiers();
+    let watched = board.watch(&Target { proxies: &[], tiers: &tiers, screen }, window).await?;
     while let Some(task) = tasks.join_next().await {
         task??;
     }
@@ -85,8 +83,7 @@ pub(crate) async fn measure(
     };
     let book = std::mem::take(&mut *pipeline.book.lock());
     let audit = audit(deployment, &pipeline.workload, &book, sql::REFERENCE_REQUESTS).await?;
-    let (recorder, window, cpu) = (watched.recorder, watched.window, watched.cpu);
-    Ok(figures(&Driven { recorder, sent: book.acknowledged.len(), book, window, cpu, counts }, audit, 0.0))
+    Ok(figures(&Watched { counts, ..watched }, audit, 0.0))
 }
 
 impl Pipeline {

@@ -1,10 +1,12 @@
 //! The result as data: a versioned form that other programs may read.
 //!
 //! - [`figures`]: what one measurement yields. [`table`]: the same for people. [`diff`]: two reports side by side.
-//! - `together`: several reports of one bench.
+//! - [`html`]: one page with plots. `together`: several reports of one bench. `output`: where they go.
 
 pub mod diff;
 pub mod figures;
+pub mod html;
+mod output;
 pub mod table;
 mod together;
 
@@ -15,13 +17,14 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-pub use figures::{Audit, CpuPerClaim, Figures, Latency, Refusal, Spread};
+pub use figures::{Audit, Backend, CpuPerClaim, Figures, Latency, Quantile, Refusal, Second, Spread, Stage};
+pub use output::show;
 pub use together::Together;
 
 use crate::Error;
 
 /// The version of the form; raised when a field changes its meaning or goes away.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// One bench: several measurements of one thing under one load.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -136,18 +139,7 @@ struct Versioned {
     version: u32,
 }
 
-/// The text of a file that any command wrote.
-///
-/// # Errors
-/// When the file cannot be read, is not a report, or is one of another version.
-pub fn show(path: &Path) -> Result<String, Error> {
-    match read_json::<Together>(path) {
-        Ok(together) => Ok(together.to_string()),
-        Err(_) => Report::read(path).map(|report| table::render(&report)),
-    }
-}
-
-fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
+pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
     let failed = |problem: String| Error::Report { path: path.to_owned(), problem };
     let text = fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
     let found: Versioned = serde_json::from_str(&text).map_err(|error| failed(format!("no report: {error}")))?;
@@ -164,4 +156,4 @@ pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Erro
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::report) mod tests;

@@ -1,22 +1,25 @@
 //! One bench through the proxy, from start to report.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use scrip_client::{Claim, Client, Code, UserId, mint_request_id};
 
 use crate::audit::audit;
+use crate::board::{Target, Watched};
 use crate::counts::ratio;
 use crate::deployment::Deployment;
-use crate::drive::{Driven, Target, drive};
+use crate::drive::Driver;
 use crate::error::Error;
+use crate::readers::Readers;
 use crate::report::figures::ProxyCounts;
 use crate::report::{Audit, CpuPerClaim, Figures, Report, Subject, table};
 use crate::screen::Screen;
-use crate::spec::RunSpec;
+use crate::spec::{RunSpec, WindowSpec};
 use crate::usage::CpuTimes;
 use crate::workload::{Kind, Workload};
-use crate::{environment, spec, sql};
+use crate::{environment, spawned, sql};
 
 /// How long a scarce template may take to sell out before the load.
 const SELL_OUT_MAX: Duration = Duration::from_secs(60);
@@ -28,49 +31,92 @@ const SELL_OUT_MAX: Duration = Duration::from_secs(60);
 pub async fn run(spec: &RunSpec) -> Result<Report, Error> {
     spec.check()?;
     let screen = Screen::new();
-    let deployment = Deployment::start(&spec.bed, screen).await?;
-    let environment = environment::read(&deployment).await?;
-    let client = deployment.connect(spec.connections, spec.deadline).await?;
-    let mut repeats = Vec::new();
-    for repeat in 0..spec.window.repeats {
-        let name = format!("{} of {}: {}, {}", repeat + 1, spec.window.repeats, name(spec.workload), spec.load());
-        screen.say(&name);
-        repeats.push(measure(&deployment, &client, spec, repeat, screen).await?);
-    }
-    let report = Report::new(subject(spec, &deployment), environment::commit(), environment, repeats)?;
+    let deployment = Deployment::start(&spec.bench.bed, screen).await?;
+    let report = on(&deployment, spec, screen).await?;
     screen.result(&table::render(&report));
-    if let Some(path) = &spec.json {
-        report.write(path)?;
-    }
+    spec.bench.output.write(&report)?;
     match report.void() {
         Some(why) => Err(Error::Void(why)),
         None => Ok(report),
     }
 }
 
+/// All repeats on servers that run.
+pub(crate) async fn on(deployment: &Deployment, spec: &RunSpec, screen: Screen) -> Result<Report, Error> {
+    let environment = environment::read(deployment).await?;
+    let clients = deployment.connect(&spec.caller).await?;
+    let mut repeats = Vec::new();
+    for repeat in 0..spec.bench.repeats {
+        let name = format!("{} of {}: {}, {}", repeat + 1, spec.bench.repeats, name(spec.workload), spec.load());
+        screen.say(&name);
+        repeats.push(measure(deployment, &clients, spec, repeat, screen).await?);
+    }
+    Report::new(subject(spec, deployment), environment::commit(), environment, repeats)
+}
+
 /// One measurement on new templates, audited.
 pub(crate) async fn measure(
     deployment: &Deployment,
-    client: &Client,
+    clients: &[Client],
     spec: &RunSpec,
     repeat: u32,
     screen: Screen,
 ) -> Result<Figures, Error> {
-    let templates = deployment.publish(client, spec.workload).await?;
-    // Another seed, so that no repeat meets the rows of the one before.
-    let window =
-        spec::WindowSpec { seed: spec.window.seed.wrapping_add(u64::from(repeat) << 32), ..spec.window.clone() };
-    let workload = Workload::new(spec.workload, window.seed, templates);
+    let client = clients.first().ok_or_else(|| Error::Arguments("there is no client".to_owned()))?;
+    let templates = deployment.publish(client, spec.workload, spec.templates()).await?;
+    let window = spec.bench.window.of_repeat(repeat);
+    let workload = Arc::new(Workload::new(spec.workload, window.seed, templates));
     let tiers = deployment.tiers();
-    let target = Target { client, proxies: &deployment.proxies, tiers: &tiers };
-    let mut driven = drive(&target, &workload, spec.load(), &window, screen).await?;
-    if spec.workload == Kind::Soldout {
-        wait_until_sold_out(client, &workload).await?;
+    let target = Target { proxies: &deployment.proxies, tiers: &tiers, screen };
+    let (watched, audit) = if spec.workload == Kind::Read {
+        read(deployment, clients, spec, &window, &workload, &target).await?
+    } else {
+        claim(deployment, clients, spec, &window, &workload, &target).await?
+    };
+    Ok(figures(&watched, audit, tiers.proxy_peak_mib()?))
+}
+
+async fn claim(
+    deployment: &Deployment,
+    clients: &[Client],
+    spec: &RunSpec,
+    window: &WindowSpec,
+    workload: &Arc<Workload>,
+    target: &Target<'_>,
+) -> Result<(Watched, Audit), Error> {
+    let mut driver = Driver::new(clients, workload, spec.load().in_flight_max());
+    let watched = driver.phase(target, spec.load(), window).await?;
+    let audit = end(deployment, driver, workload, &clients[0], target.screen).await?;
+    Ok((watched, audit))
+}
+
+/// Asks for what is unknown, waits for what is to be sold out, and counts.
+pub(crate) async fn end(
+    deployment: &Deployment,
+    driver: Driver,
+    workload: &Workload,
+    client: &Client,
+    screen: Screen,
+) -> Result<Audit, Error> {
+    let (book, sent) = driver.finish().await;
+    if workload.kind() == Kind::Soldout {
+        wait_until_sold_out(client, workload).await?;
     }
-    screen.say(&format!("  {} claims sent; auditing", driven.sent));
-    driven.book.unknown.sort_unstable();
-    let audit = audit(deployment, &workload, &driven.book, sql::REQUESTS).await?;
-    Ok(figures(&driven, audit, tiers.proxy_peak_mib()?))
+    screen.say(&format!("  {sent} claims sent; auditing"));
+    audit(deployment, workload, &book, sql::REQUESTS).await
+}
+
+async fn read(
+    deployment: &Deployment,
+    clients: &[Client],
+    spec: &RunSpec,
+    window: &WindowSpec,
+    workload: &Arc<Workload>,
+    target: &Target<'_>,
+) -> Result<(Watched, Audit), Error> {
+    let (readers, audit) = Readers::prepare(deployment, clients, workload).await?;
+    let watched = spawned::phase(&readers, target, spec.load(), window).await?;
+    Ok((watched, Audit { misread: readers.take_wrong(), ..audit }))
 }
 
 /// "Sold out" is a state that is reached a moment after the last unit.
@@ -88,16 +134,16 @@ async fn wait_until_sold_out(client: &Client, workload: &Workload) -> Result<(),
     Ok(())
 }
 
-pub(crate) fn figures(driven: &Driven, audit: Audit, proxy_peak_mib: f64) -> Figures {
-    let (recorder, counts) = (&driven.recorder, &driven.counts);
-    let window_s = driven.window.as_secs_f64();
+pub(crate) fn figures(watched: &Watched, audit: Audit, proxy_peak_mib: f64) -> Figures {
+    let (recorder, counts) = (&watched.recorder, &watched.counts);
+    let window_s = watched.window.as_secs_f64();
     let decided = recorder.decided();
     Figures {
         claims_per_s: decided as f64 / window_s,
         coupons_per_s: recorder.coupons as f64 / window_s,
         latency_ms: recorder.latency(),
         service_ms: recorder.service(),
-        cpu_us_per_claim: cpu_per_claim(driven.cpu, decided),
+        cpu_us_per_claim: cpu_per_claim(watched.cpu, decided),
         rows_per_transaction: ratio(counts.coupons, counts.transactions),
         claims_per_redis_call: ratio(counts.deducted_claims, counts.deductions),
         transactions_per_s: counts.transactions as f64 / window_s,
@@ -106,8 +152,12 @@ pub(crate) fn figures(driven: &Driven, audit: Audit, proxy_peak_mib: f64) -> Fig
         answered: recorder.answered(),
         coupons: recorder.coupons,
         replays: recorder.replays,
+        reads: recorder.reads,
         refusals: recorder.refusals(),
-        per_second: recorder.per_second.clone(),
+        seconds: recorder.seconds(),
+        latency_curve: recorder.curve(),
+        stages: Vec::new(),
+        backends: Vec::new(),
         proxy_counts: ProxyCounts {
             transactions: counts.transactions,
             redis_calls: counts.deductions,
@@ -133,20 +183,21 @@ pub(crate) fn subject(spec: &RunSpec, deployment: &Deployment) -> Subject {
     let settings = BTreeMap::from([
         ("buffer_pool_mib".to_owned(), deployment.settings.buffer_pool_mib.to_string()),
         ("redo_mib".to_owned(), deployment.settings.redo_mib.to_string()),
-        ("connections".to_owned(), spec.connections.to_string()),
-        ("deadline_ms".to_owned(), spec.deadline.as_millis().to_string()),
-        ("proxy_config".to_owned(), spec.bed.proxy_config.clone()),
-        ("seed".to_owned(), spec.window.seed.to_string()),
+        ("connections".to_owned(), spec.caller.connections.to_string()),
+        ("deadline_ms".to_owned(), spec.caller.deadline.as_millis().to_string()),
+        ("proxy_config".to_owned(), spec.bench.bed.proxy_config.clone()),
+        ("templates".to_owned(), spec.templates().to_string()),
+        ("seed".to_owned(), spec.bench.window.seed.to_string()),
     ]);
     Subject {
         path: "proxy".to_owned(),
         workload: name(spec.workload),
         load: spec.load().to_string(),
-        primaries: spec.bed.primaries,
-        shards: spec.bed.shards,
-        proxies: spec.bed.proxies,
-        duration_ms: millis(spec.window.duration),
-        warm_up_ms: millis(spec.window.warm_up),
+        primaries: spec.bench.bed.primaries,
+        shards: spec.bench.bed.shards,
+        proxies: spec.bench.bed.proxies,
+        duration_ms: millis(spec.bench.window.duration),
+        warm_up_ms: millis(spec.bench.window.warm_up),
         settings,
     }
 }

@@ -1,13 +1,20 @@
 //! What to run, as it is told on the command line.
+//!
+//! - `load`: how load is made. `duration`: times with a unit.
+//! - What several commands take alike is written once and flattened into each.
 
-use std::fmt;
+mod duration;
+mod load;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
+use self::duration::duration;
+pub(crate) use self::load::{Load, LoadShare};
+pub use self::load::{LoadSpec, LoopKind};
 use crate::Error;
-use crate::arrival::Spacing;
 use crate::workload::Kind;
 
 /// The servers.
@@ -36,7 +43,7 @@ pub struct BedSpec {
     pub proxy_config: String,
 }
 
-/// What is measured, and how often.
+/// What is measured.
 #[derive(Debug, Clone, Args)]
 pub struct WindowSpec {
     /// Load before the measurement, as in 3s or 500ms.
@@ -45,21 +52,48 @@ pub struct WindowSpec {
     /// The measurement.
     #[arg(long, default_value = "10s", value_parser = duration)]
     pub duration: Duration,
-    /// How often to measure, on the same servers with new templates.
-    #[arg(long, default_value_t = 1)]
-    pub repeats: u32,
     /// Users, templates and arrivals follow from it.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
 }
 
-/// How load is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LoopKind {
-    /// A fixed number of claims in flight: finds the ceiling.
-    Closed,
-    /// Claims are due at a rate, whatever the answers do: finds the latency.
-    Open,
+/// What every bench takes: where, for how long, how often, and where its report goes.
+#[derive(Debug, Clone, Args)]
+pub struct BenchSpec {
+    /// The servers.
+    #[command(flatten)]
+    pub bed: BedSpec,
+    /// The measurement.
+    #[command(flatten)]
+    pub window: WindowSpec,
+    /// How often to measure, on the same servers with new templates.
+    #[arg(long, default_value_t = 1)]
+    pub repeats: u32,
+    /// Where the report goes.
+    #[command(flatten)]
+    pub output: OutputSpec,
+}
+
+/// Where reports go, besides the terminal.
+#[derive(Debug, Clone, Default, Args)]
+pub struct OutputSpec {
+    /// Writes the report to this file, for programs.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Writes the report to this file, as one page with plots.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+/// Those who claim.
+#[derive(Debug, Clone, Args)]
+pub struct CallerSpec {
+    /// One deadline over all attempts of a claim.
+    #[arg(long, default_value = "10s", value_parser = duration)]
+    pub deadline: Duration,
+    /// Connections to each proxy; above 64 several clients share them.
+    #[arg(long, default_value_t = 2)]
+    pub connections: usize,
 }
 
 /// One bench through the proxy.
@@ -68,33 +102,18 @@ pub struct RunSpec {
     /// What callers do.
     #[arg(long, value_enum, default_value = "rush")]
     pub workload: Kind,
-    /// How load is made.
-    #[arg(long = "loop", value_enum, default_value = "closed")]
-    pub loop_kind: LoopKind,
-    /// Claims in flight; in an open loop the most that are allowed before claims wait (and their latency shows it).
+    /// How many templates there are; by default as many as the workload is known for.
     #[arg(long, value_name = "N")]
-    pub in_flight: Option<usize>,
-    /// Claims a second in an open loop.
-    #[arg(long, value_name = "R", default_value_t = 50_000)]
-    pub rate: u64,
-    /// In an open loop: claims arrive independently of each other.
-    #[arg(long)]
-    pub poisson: bool,
-    /// One deadline over all attempts of a claim.
-    #[arg(long, default_value = "10s", value_parser = duration)]
-    pub deadline: Duration,
-    /// Connections to each proxy.
-    #[arg(long, default_value_t = 2)]
-    pub connections: usize,
-    /// The servers.
+    pub templates: Option<usize>,
+    /// How load is made.
     #[command(flatten)]
-    pub bed: BedSpec,
-    /// The measurement.
+    pub load: LoadSpec,
+    /// Those who claim.
     #[command(flatten)]
-    pub window: WindowSpec,
-    /// Writes the report to this file.
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
+    pub caller: CallerSpec,
+    /// Where, for how long, how often.
+    #[command(flatten)]
+    pub bench: BenchSpec,
 }
 
 /// The best that the database servers can do with text.
@@ -128,15 +147,9 @@ pub struct DirectSpec<W: Args> {
     /// The way.
     #[command(flatten)]
     pub way: W,
-    /// The servers.
+    /// Where, for how long, how often.
     #[command(flatten)]
-    pub bed: BedSpec,
-    /// The measurement.
-    #[command(flatten)]
-    pub window: WindowSpec,
-    /// Writes the reports to this file.
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
+    pub bench: BenchSpec,
 }
 
 /// Proxy, reference and ceiling in turn on the same servers.
@@ -153,77 +166,55 @@ pub struct CompareSpec {
     pub reference: ReferenceSpec,
 }
 
-/// How load is made, decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Load {
-    Closed { in_flight: usize },
-    Open { rate_per_s: u64, spacing: Spacing, in_flight_max: usize },
+impl WindowSpec {
+    /// The same under another seed: no repeat may meet the rows of the one before.
+    pub(crate) fn of_repeat(&self, repeat: u32) -> Self {
+        Self { seed: self.seed.wrapping_add(u64::from(repeat) << 32), ..self.clone() }
+    }
+}
+
+impl BedSpec {
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let none = self.primaries == 0 || self.shards == 0 || self.proxies == 0;
+        refuse(&[(none, "a server of each kind is needed: --primaries, --shards and --proxies must be at least 1")])
+    }
+}
+
+impl BenchSpec {
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        self.bed.check()?;
+        refuse(&[
+            (self.repeats == 0, "--repeats must be at least 1"),
+            (self.window.duration.is_zero(), "--duration must be more than nothing"),
+        ])
+    }
 }
 
 impl RunSpec {
+    /// How load is made, with the defaults of the workload.
     pub(crate) fn load(&self) -> Load {
-        match self.loop_kind {
-            LoopKind::Closed => Load::Closed { in_flight: self.in_flight.unwrap_or(20_000) },
-            LoopKind::Open => Load::Open {
-                rate_per_s: self.rate,
-                spacing: if self.poisson { Spacing::Poisson } else { Spacing::Constant },
-                in_flight_max: self.in_flight.unwrap_or(32_768),
-            },
-        }
+        self.load.load(self.workload.in_flight())
+    }
+
+    /// How many templates there are.
+    pub(crate) fn templates(&self) -> usize {
+        self.templates.unwrap_or_else(|| self.workload.templates())
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let wrong = [
-            (
-                self.bed.primaries == 0 || self.bed.shards == 0 || self.bed.proxies == 0,
-                "a server of each kind is needed",
-            ),
-            (self.window.repeats == 0, "--repeats must be at least 1"),
-            (self.window.duration.is_zero(), "--duration must be more than nothing"),
-            (self.in_flight == Some(0), "--in-flight must be at least 1"),
-            (self.rate == 0, "--rate must be at least 1"),
-        ];
-        match wrong.iter().find(|(wrong, _)| *wrong) {
-            Some((_, why)) => Err(Error::Arguments((*why).to_owned())),
-            None => Ok(()),
-        }
+        self.bench.check()?;
+        self.load.check()?;
+        refuse(&[
+            (self.caller.connections == 0, "--connections must be at least 1"),
+            (self.templates == Some(0), "--templates must be at least 1"),
+        ])
     }
 }
 
-impl fmt::Display for Load {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Closed { in_flight } => write!(f, "closed loop, {in_flight} in flight"),
-            Self::Open { rate_per_s, spacing, .. } => {
-                let how = if *spacing == Spacing::Poisson { "Poisson" } else { "constant" };
-                write!(f, "open loop, {rate_per_s} a second, {how}")
-            }
-        }
-    }
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let number: u64 = number.parse().map_err(|_| "a number with a unit, as in 10s".to_owned())?;
-    match unit {
-        "ms" => Ok(Duration::from_millis(number)),
-        "s" => Ok(Duration::from_secs(number)),
-        "min" => Ok(Duration::from_secs(number * 60)),
-        _ => Err("the unit must be ms, s or min".to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_carry_their_unit() {
-        assert_eq!(duration("1500ms"), Ok(Duration::from_millis(1_500)));
-        assert_eq!(duration("2min"), Ok(Duration::from_secs(120)));
-        for wrong in ["", "5", "s", "1h", "-1s"] {
-            assert!(duration(wrong).is_err(), "{wrong}");
-        }
+/// The first that is wrong.
+pub(crate) fn refuse(wrong: &[(bool, &str)]) -> Result<(), Error> {
+    match wrong.iter().find(|(wrong, _)| *wrong) {
+        Some((_, why)) => Err(Error::Arguments((*why).to_owned())),
+        None => Ok(()),
     }
 }

@@ -19,10 +19,20 @@ pub enum Kind {
     Resend,
     /// Half of the claims come from users who have their coupon already.
     Limit,
+    /// Users list their coupons; each has one of every template.
+    Read,
 }
 
 /// Templates of [`Kind::Mixed`].
 const MIXED_TEMPLATES: usize = 100;
+/// Templates of [`Kind::Read`], and coupons of each user.
+const READ_TEMPLATES: usize = 5;
+/// Users of [`Kind::Read`].
+pub(crate) const READ_USERS: u64 = 20_000;
+/// Claims in flight in a closed loop.
+const IN_FLIGHT: usize = 20_000;
+/// Pages asked for at once in a closed loop: enough to keep every connection of a proxy to its primaries busy.
+const READ_IN_FLIGHT: usize = 256;
 /// More than any run can claim.
 const PLENTY: u64 = 1_000_000_000;
 /// Stock of [`Kind::Soldout`]: gone within the warm-up.
@@ -38,7 +48,17 @@ impl Kind {
     /// How many templates it claims.
     #[must_use]
     pub fn templates(self) -> usize {
-        if self == Self::Mixed { MIXED_TEMPLATES } else { 1 }
+        match self {
+            Self::Mixed => MIXED_TEMPLATES,
+            Self::Read => READ_TEMPLATES,
+            Self::Rush | Self::Soldout | Self::Resend | Self::Limit => 1,
+        }
+    }
+
+    /// How many requests are in flight in a closed loop.
+    #[must_use]
+    pub fn in_flight(self) -> usize {
+        if self == Self::Read { READ_IN_FLIGHT } else { IN_FLIGHT }
     }
 
     /// The stock of each template.
@@ -106,6 +126,10 @@ impl Workload {
         let fresh = Send { request: number, user: user(number), template: self.template(dice), first_try: true };
         match self.kind {
             Kind::Rush | Kind::Mixed | Kind::Soldout => fresh,
+            Kind::Read => {
+                let templates = self.templates.len() as u64;
+                Send { user: self.reader(number / templates), template: (number % templates) as usize, ..fresh }
+            }
             Kind::Resend if dice % 100 < RESEND_PERCENT => {
                 // The earlier one may itself repeat a still earlier one.
                 earlier().map_or(fresh, |number| Send { first_try: false, ..self.send(number) })
@@ -115,6 +139,16 @@ impl Workload {
             }
             Kind::Resend | Kind::Limit => fresh,
         }
+    }
+
+    /// A user of [`Kind::Read`]; others than those of another repeat.
+    pub(crate) fn reader(&self, number: u64) -> u64 {
+        user((((self.seed >> 32) + 1) & 0x3ff) << 30 | number)
+    }
+
+    /// The seed.
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// The claim of a send.
@@ -195,6 +229,16 @@ mod tests {
         let mut counts = [0; MIXED_TEMPLATES];
         (0..100_000).for_each(|number| counts[workload.send(number).template] += 1);
         assert!(counts[0] > 15 * counts[99] && counts[99] > 0, "{counts:?}");
+    }
+
+    #[test]
+    fn every_reader_gets_one_coupon_of_each_template() {
+        let workload = workload(Kind::Read);
+        let sends: HashSet<(u64, usize)> =
+            (0..1_000).map(|number| workload.send(number)).map(|send| (send.user, send.template)).collect();
+        let users: HashSet<u64> = sends.iter().map(|(user, _)| *user).collect();
+        assert_eq!((sends.len(), users.len()), (1_000, 1_000 / READ_TEMPLATES));
+        assert_eq!(users, (0..200).map(|number| workload.reader(number)).collect());
     }
 
     #[test]

@@ -31,14 +31,44 @@ pub struct Figures {
     pub coupons: u64,
     /// Answers in the window that repeated one.
     pub replays: u64,
+    /// Pages of coupons in the window.
+    pub reads: u64,
     /// Answers in the window that were no coupon, by code.
     pub refusals: Vec<Refusal>,
-    /// Answers in each second of the window.
-    pub per_second: Vec<u64>,
+    /// Each second of the window, in order; the last may be shorter.
+    pub seconds: Vec<Second>,
+    /// Latency by quantile, finer the closer to 1, as far as there are answers to tell.
+    pub latency_curve: Vec<Quantile>,
+    /// Where claims spend their time in the proxies, by stage; `whole` is all of it.
+    pub stages: Vec<Stage>,
+    /// What each backend was asked.
+    pub backends: Vec<Backend>,
     /// Other counts of the proxies over the window.
     pub proxy_counts: ProxyCounts,
     /// Is the count right?
     pub audit: Audit,
+}
+
+/// What came back within one second.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Second {
+    /// Answers.
+    pub answers: u64,
+    /// The median latency.
+    pub p50_ms: f64,
+    /// Of a hundred answers, 99 came sooner.
+    pub p99_ms: f64,
+    /// The longest.
+    pub max_ms: f64,
+}
+
+/// One point of the curve of latency by percentile.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Quantile {
+    /// The share of answers that came sooner.
+    pub quantile: f64,
+    /// Their longest latency.
+    pub ms: f64,
 }
 
 /// Milliseconds.
@@ -69,6 +99,34 @@ pub struct CpuPerClaim {
     pub redis: f64,
     /// All database servers.
     pub mysql: f64,
+}
+
+/// The time that claims spend in one stage of the proxies.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Stage {
+    /// Which.
+    pub name: String,
+    /// Claims that went through it.
+    pub claims: u64,
+    /// The mean.
+    pub mean_ms: f64,
+    /// The median, to the width of a bucket of the proxy's histogram.
+    pub p50_ms: f64,
+    /// Of a hundred claims, 99 took less; to the same width.
+    pub p99_ms: f64,
+}
+
+/// What one Redis server or one database server was asked.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Backend {
+    /// Which.
+    pub name: String,
+    /// Calls.
+    pub calls: u64,
+    /// Claims in those calls.
+    pub claims: u64,
+    /// Time of all calls, as a share of the window; above 1 where several lanes call at once.
+    pub busy: f64,
 }
 
 /// Answers of one code.
@@ -133,6 +191,8 @@ pub struct Audit {
     pub foreign: u64,
     /// Requests whose outcome stayed unknown to the end.
     pub unknown: u64,
+    /// Pages on which a coupon was missing or strange.
+    pub misread: u64,
 }
 
 impl Audit {
@@ -145,6 +205,7 @@ impl Audit {
             (self.lost > 0, format!("{} acknowledged coupons are lost", self.lost)),
             (self.duplicate > 0, format!("{} coupons are double", self.duplicate)),
             (self.unsold > 0, format!("{} units are left of what is sold out", self.unsold)),
+            (self.misread > 0, format!("{} pages of coupons were wrong", self.misread)),
             (self.foreign > 0, format!("{} coupons that nobody asked for", self.foreign)),
             // A request with an unknown outcome may have its coupon; any other may not.
             (self.unacknowledged > self.unknown, format!("{} coupons were told as refused", self.unacknowledged)),

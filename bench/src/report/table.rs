@@ -103,9 +103,10 @@ fn figures(figures: &Figures) -> Table {
     row(
         "answers",
         format!(
-            "{} coupons, {} replays{}{}",
+            "{} coupons, {} replays, {} pages{}{}",
             figures.coupons,
             figures.replays,
+            figures.reads,
             if refusals.is_empty() { "" } else { ", " },
             refusals.join(", ")
         ),

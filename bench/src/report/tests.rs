@@ -1,6 +1,6 @@
 use super::*;
 
-fn report(rates: &[f64]) -> Report {
+pub(in crate::report) fn report(rates: &[f64]) -> Report {
     let subject = Subject {
         path: "proxy".to_owned(),
         workload: "rush".to_owned(),
@@ -61,7 +61,7 @@ fn a_written_report_is_read_and_one_of_another_version_is_not() {
     assert_eq!(Report::read(&path).expect("read"), report);
     let other = Report { version: VERSION + 1, ..report };
     other.write(&path).expect("written");
-    assert!(Report::read(&path).is_err_and(|error| error.to_string().contains("version 2")));
+    assert!(Report::read(&path).is_err_and(|error| error.to_string().contains(&format!("version {}", VERSION + 1))));
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn only_like_and_right_reports_are_compared() {
 fn each_wrong_count_voids() {
     let right = Audit { verdict: "clean".to_owned(), ..Audit::default() };
     assert_eq!(right.void(), None);
-    let wrong: [fn(&mut Audit); 8] = [
+    let wrong: [fn(&mut Audit); 9] = [
         |audit| audit.verdict = "findings".to_owned(),
         |audit| audit.verdict = "incomplete".to_owned(),
         |audit| audit.oversold = 1,
@@ -92,6 +92,7 @@ fn each_wrong_count_voids() {
         |audit| audit.unsold = 1,
         |audit| audit.foreign = 1,
         |audit| audit.unacknowledged = 1,
+        |audit| audit.misread = 1,
     ];
     for (index, spoil) in wrong.iter().enumerate() {
         let mut audit = right.clone();
@@ -110,6 +111,6 @@ fn a_file_of_several_reports_is_shown_too() {
         ratios: BTreeMap::from([("reference".to_owned(), 21.5)]),
     };
     together.write(&path).expect("written");
-    let shown = show(&path).expect("shown");
+    let shown = show(&[path], None).expect("shown");
     assert!(shown.contains("rush through proxy") && shown.contains("21.50"), "{shown}");
 }
