@@ -9,10 +9,14 @@
 //!
 //! # Map
 //! - `spec`: what to run. [`workload`], [`arrival`]: who claims what, and when; both follow from the seed alone.
-//! - `deployment`: servers, proxies, templates. `drive`: the load. `recorder`, `book`: what came back.
-//! - `usage`, `counts`, `environment`: where the time goes, and on what. `audit`: is the count right?
-//! - `ceiling`, `reference`: other ways to the same rows, without a proxy; `direct`: what they share. `compare`: all in turn.
-//! - `run`: one bench from start to report. [`report`]: the result as data. `screen`, `progress`: for people.
+//! - `deployment`: servers, proxies, templates.
+//! - `drive`: claims through the SDK's streams; `spawned`: requests that have no stream; `readers`, `shard_load`: two kinds of
+//!   those. All of them report to a `board`, which keeps the window.
+//! - `recorder`, `book`: what came back. `audit`: is the count right?
+//! - `usage`, `counts`, `environment`: where the time goes, and on what.
+//! - `ceiling`, `reference`: other ways to the same rows, without a proxy; `direct`: their users. `compare`: all in turn.
+//! - `run`: one bench from start to report. [`limits`]: what a proxy, a primary and a shard can take.
+//! - [`report`]: the result as data. `screen`, `progress`: for people.
 
 pub mod arrival;
 mod audit;
@@ -26,6 +30,7 @@ mod direct;
 mod drive;
 mod environment;
 mod error;
+pub mod limits;
 mod progress;
 mod readers;
 mod recorder;
@@ -33,6 +38,7 @@ mod reference;
 pub mod report;
 mod run;
 mod screen;
+mod shard_load;
 mod spawned;
 mod spec;
 mod sql;

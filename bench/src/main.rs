@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use scrip_bench::limits::{LimitsSpec, limits};
 use scrip_bench::report::{Report, diff, show};
 use scrip_bench::{CeilingSpec, CompareSpec, DirectSpec, ReferenceSpec, RunSpec};
 
@@ -24,6 +25,8 @@ enum Command {
     Reference(DirectSpec<ReferenceSpec>),
     /// Proxy, ceiling and reference in turn, and their ratios.
     Compare(CompareSpec),
+    /// The limits of one proxy, one primary and one shard, found by raising the load until latency breaks away.
+    Limits(LimitsSpec),
     /// Prints reports.
     Show {
         /// Files that `--json` wrote.
@@ -60,6 +63,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Ceiling(spec) => scrip_bench::run_ceiling(&spec).await?,
         Command::Reference(spec) => scrip_bench::run_reference(&spec).await?,
         Command::Compare(spec) => scrip_bench::compare(&spec).await?,
+        Command::Limits(spec) => drop(limits(&spec).await?),
         Command::Show { files, html } => print!("{}", show(&files, html.as_deref())?),
         Command::Diff { old, new } => println!("{}", diff::diff(&Report::read(&old)?, &Report::read(&new)?)?),
     }

@@ -7,9 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use fred::clients::Pool as RedisPool;
-use fred::interfaces::{ClientLike, KeysInterface, LuaInterface};
-use fred::types::Builder;
-use fred::types::config::{Config, Server, ServerConfig};
+use fred::interfaces::{KeysInterface, LuaInterface};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts, Pool, PoolConstraints, PoolOpts};
 use parking_lot::Mutex;
@@ -25,6 +23,7 @@ use crate::deployment::Deployment;
 use crate::report::Figures;
 use crate::run::figures;
 use crate::screen::Screen;
+use crate::shard_load::pool;
 use crate::spec::{ReferenceSpec, WindowSpec};
 use crate::workload::{Kind, Workload};
 use crate::{Error, sql};
@@ -102,11 +101,7 @@ impl Pipeline {
         }
         let (mut redis, mut script) = (Vec::new(), String::new());
         for shard in deployment.testbed.shards() {
-            let address = shard.address();
-            let server = ServerConfig::Centralized { server: Server::new(address.ip().to_string(), address.port()) };
-            let config = Config { server, password: Some(shard.password().expose().to_owned()), ..Config::default() };
-            let pool = Builder::from_config(config).build_pool(spec.redis_pool.max(1))?;
-            pool.init().await?;
+            let pool = pool(shard, spec.redis_pool).await?;
             for (key, value) in
                 [(key("template", workload.templates()[0]), TEMPLATE), (key("stock", workload.templates()[0]), STOCK)]
             {

@@ -120,7 +120,7 @@ async fn read(
 }
 
 /// "Sold out" is a state that is reached a moment after the last unit.
-async fn wait_until_sold_out(client: &Client, workload: &Workload) -> Result<(), Error> {
+pub(crate) async fn wait_until_sold_out(client: &Client, workload: &Workload) -> Result<(), Error> {
     let started = std::time::Instant::now();
     for template in workload.templates() {
         let probe = Claim::new(UserId(u64::from(u32::MAX)), *template, mint_request_id());

@@ -8,14 +8,24 @@ use scrip_bench::report::Report;
 use scrip_chaos::testbed::build_proxy;
 use serde_json::Value;
 
+mod limits;
+mod reading;
+
 /// Runs `scrip-bench` with these arguments on two primaries and one shard for less than a second.
 fn bench(arguments: &[&str], json: &Path) -> Output {
+    let mut command = small(arguments);
+    command.args(["--warm-up", "300ms", "--duration", "700ms"]).arg("--json").arg(json);
+    command.output().expect("run")
+}
+
+/// `scrip-bench` with these arguments on two primaries and one shard.
+fn small(arguments: &[&str]) -> Command {
     // Built here and up to date, so that the bench itself does not call cargo.
     build_proxy().expect("built");
     let mut command = Command::new(env!("CARGO_BIN_EXE_scrip-bench"));
-    command.args(arguments).args(["--primaries", "2", "--shards", "1", "--warm-up", "300ms", "--duration", "700ms"]);
-    command.args(["--buffer-pool-mib", "16", "--redo-mib", "16"]).arg("--json").arg(json);
-    command.stdin(Stdio::null()).env_remove("CARGO").output().expect("run")
+    command.args(arguments).args(["--primaries", "2", "--shards", "1", "--buffer-pool-mib", "16", "--redo-mib", "16"]);
+    command.stdin(Stdio::null()).env_remove("CARGO");
+    command
 }
 
 #[test]
