@@ -13,10 +13,7 @@ use crate::drive::Driver;
 use crate::report::Audit;
 use crate::spawned::Requests;
 use crate::sql;
-use crate::workload::{READ_USERS, Workload};
-
-/// Claims in flight while users get what they will list.
-const FILL_IN_FLIGHT: usize = 2_000;
+use crate::workload::{Kind, READ_USERS, Workload};
 
 /// Pages of coupons, of users in no order.
 pub(crate) struct Readers {
@@ -36,7 +33,7 @@ impl Readers {
         clients: &[Client],
         workload: &Arc<Workload>,
     ) -> Result<(Arc<Self>, Audit), Error> {
-        let mut driver = Driver::new(clients, workload, FILL_IN_FLIGHT);
+        let mut driver = Driver::new(clients, workload, Kind::Rush.in_flight());
         let coupons = workload.templates().len();
         driver.fill(READ_USERS * coupons as u64).await;
         let (book, _) = driver.finish().await;

@@ -124,9 +124,14 @@ pub(crate) async fn wait_until_sold_out(client: &Client, workload: &Workload) ->
     let started = std::time::Instant::now();
     for template in workload.templates() {
         let probe = Claim::new(UserId(u64::from(u32::MAX)), *template, mint_request_id());
-        while !client.claim(probe).await.is_err_and(|error| error.code() == Code::SoldOut) {
+        loop {
+            let answer = client.claim(probe).await;
+            if answer.as_ref().is_err_and(|error| error.code() == Code::SoldOut) {
+                break;
+            }
             if started.elapsed() > SELL_OUT_MAX {
-                return Err(Error::Void("the stock was not sold out".to_owned()));
+                let answer = answer.map_or_else(|error| error.to_string(), |_| "a coupon".to_owned());
+                return Err(Error::Void(format!("the stock was not sold out: the last answer was {answer}")));
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }

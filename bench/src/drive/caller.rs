@@ -15,6 +15,8 @@ use crate::workload::{Send, Workload};
 
 /// The longest wait without a look at the clock.
 const TICK: Duration = Duration::from_millis(50);
+/// Claims in flight while stores are filled: few enough that none is refused.
+const FILL_IN_FLIGHT: usize = 2_000;
 /// How long unknown outcomes are asked for.
 const FOLLOW_UP_MAX: Duration = Duration::from_secs(30);
 
@@ -66,11 +68,12 @@ impl Caller {
         self
     }
 
-    /// Sends so many claims, as many at once as there is room for, and waits for their answers.
+    /// Sends so many claims, never many at once, and waits for their answers.
     pub(super) async fn fill(mut self, claims: u64) -> Self {
         let end = self.sent + claims;
         while self.sent < end {
-            self.submit(Duration::ZERO, None, end);
+            let room = FILL_IN_FLIGHT.saturating_sub(self.stream.outstanding()) as u64;
+            self.submit(Duration::ZERO, None, end.min(self.sent + room));
             self.take(TICK).await;
             self.note(None);
         }

@@ -91,7 +91,8 @@ impl Bench<'_> {
         let mut driver = Driver::new(&self.clients, &self.workload, Load::poisson(1).in_flight_max());
         if self.workload.kind() == Kind::Soldout {
             self.target.screen.say("  selling the stock first");
-            driver.fill(self.workload.kind().stock()).await;
+            // More than there is: some claims may be refused while others still hold units.
+            driver.fill(2 * self.workload.kind().stock()).await;
             crate::run::wait_until_sold_out(&self.clients[0], &self.workload).await?;
         }
         let climb = climb(&self.spec.ladder, self.first_rate, self.spec.window.duration.as_secs_f64(), async |rate| {
