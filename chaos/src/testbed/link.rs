@@ -92,7 +92,27 @@ impl Link {
 
     /// Delivers every byte this much later, in both directions, without limiting the throughput much.
     pub fn delay(&self, delay: Duration) {
-        self.rules.change(|now| now.delay = delay);
+        self.rules.change(|now| now.delay = [delay; 2]);
+    }
+
+    /// Delivers every byte in one direction this much later.
+    pub fn delay_one_way(&self, direction: Direction, delay: Duration) {
+        self.rules.change(|now| now.delay[direction.index()] = delay);
+    }
+
+    /// Delivers every chunk later by a random part of this, beside the delay, in order.
+    pub fn jitter(&self, jitter: Duration) {
+        self.rules.change(|now| now.jitter = jitter);
+    }
+
+    /// Delivers everything in pieces of this many bytes, each in a packet of its own; 0: as it comes.
+    pub fn tiny_chunks(&self, bytes: usize) {
+        self.rules.change(|now| now.piece_len = bytes);
+    }
+
+    /// Lets so many bytes a second pass, on each connection and in each direction; 0: no limit.
+    pub fn bandwidth(&self, bytes_per_s: u64) {
+        self.rules.change(|now| now.bytes_per_s = bytes_per_s);
     }
 
     /// Ends every fault that is set or armed. The target stays.

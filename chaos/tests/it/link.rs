@@ -129,3 +129,31 @@ async fn a_statement_is_cut_before_it_arrives_or_before_its_answer() {
     }
     assert_eq!(link.cuts_sprung(), 2);
 }
+
+#[tokio::test]
+async fn pieces_jitter_and_bandwidth_change_no_byte() {
+    let (server, _got) = echo().await;
+    let link = Link::start(server).expect("a link");
+    let mut stream = connected(&link).await;
+    let text: Vec<u8> = (0..4_000u32).map(|number| number as u8).collect();
+    link.tiny_chunks(3);
+    link.jitter(Duration::from_millis(2));
+    assert_eq!(exchange(&mut stream, &text).await.expect("an answer"), text);
+    link.heal();
+    link.bandwidth(20_000);
+    let started = Instant::now();
+    assert_eq!(exchange(&mut stream, &text).await.expect("an answer"), text);
+    assert!(started.elapsed() >= Duration::from_millis(200), "4,000 bytes at 20,000 a second: {:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_delay_can_be_one_way() {
+    let (server, _got) = echo().await;
+    let link = Link::start(server).expect("a link");
+    let mut stream = connected(&link).await;
+    link.delay_one_way(Direction::ToClient, Duration::from_millis(100));
+    let started = Instant::now();
+    exchange(&mut stream, b"late").await.expect("an answer");
+    assert!(started.elapsed() >= Duration::from_millis(100));
+    assert!(link.bytes(Direction::ToServer) >= 8);
+}

@@ -100,12 +100,14 @@ impl Pump<'_> {
     }
 
     async fn read(&self, mut from: impl AsyncRead + Unpin, chunks: Sender<Chunk>) -> Result<(), Ended> {
+        let mut due = Instant::now();
         loop {
             let mut chunk = Vec::with_capacity(CHUNK_LEN);
             if from.read_buf(&mut chunk).await? == 0 {
                 return Ok(());
             }
-            let due = Instant::now() + self.rules.present().delay;
+            // Never before the chunk that came before it.
+            due = due.max(Instant::now() + self.rules.present().lateness(self.direction));
             chunks.send((due, chunk)).await.map_err(|_closed| Ended::Broken)?;
         }
     }
@@ -118,7 +120,7 @@ impl Pump<'_> {
             let cut_before = self.trapped(&mut recent, &chunk);
             let cut = if cut_before { Some(0) } else { self.rules.spend_budget(self.direction, chunk.len()) };
             let passing = &chunk[..cut.unwrap_or(chunk.len())];
-            to.write_all(passing).await?;
+            self.deliver(passing, &mut to).await?;
             self.rules.count(self.direction, passing.len());
             if cut.is_some() {
                 self.rules.count_sprung();
@@ -127,6 +129,22 @@ impl Pump<'_> {
         }
         released(self.rules, self.direction).await;
         Ok(to.shutdown().await?)
+    }
+
+    async fn deliver(&self, passing: &[u8], to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+        let present = self.rules.present();
+        for piece in present.pieces(passing) {
+            let busy = present.busy_for(piece.len());
+            if !busy.is_zero() {
+                tokio::time::sleep(busy).await;
+            }
+            to.write_all(piece).await?;
+            if present.piece_len > 0 {
+                // Lets the reader see each piece by itself.
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(())
     }
 
     /// Whether a trap says that this chunk must not pass.

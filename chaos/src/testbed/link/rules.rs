@@ -39,10 +39,53 @@ pub enum CutAt {
 pub(super) struct Present {
     pub(super) target: SocketAddr,
     pub(super) held: [bool; 2],
-    pub(super) delay: Duration,
+    pub(super) delay: [Duration; 2],
+    /// Every chunk is late by a random part of this, beside the delay.
+    pub(super) jitter: Duration,
+    /// Bytes written at once; 0: as they come.
+    pub(super) piece_len: usize,
+    /// Bytes a second and direction of one connection; 0: no limit.
+    pub(super) bytes_per_s: u64,
     pub(super) refuse: bool,
     /// Goes up whenever all living connections are to be reset.
     pub(super) cuts: u64,
+}
+
+impl Present {
+    fn healthy(target: SocketAddr) -> Self {
+        Self {
+            target,
+            held: [false; 2],
+            delay: [Duration::ZERO; 2],
+            jitter: Duration::ZERO,
+            piece_len: 0,
+            bytes_per_s: 0,
+            refuse: false,
+            cuts: 0,
+        }
+    }
+
+    /// When a chunk that arrives now is to be delivered.
+    pub(super) fn lateness(&self, direction: Direction) -> Duration {
+        let jitter = if self.jitter.is_zero() { Duration::ZERO } else { self.jitter.mul_f64(rand::random()) };
+        self.delay[direction.index()] + jitter
+    }
+
+    /// How a chunk is cut up: as asked, and into hundredths of a second where the bandwidth is limited.
+    pub(super) fn pieces<'a>(&self, chunk: &'a [u8]) -> std::slice::Chunks<'a, u8> {
+        let asked = if self.piece_len == 0 { usize::MAX } else { self.piece_len };
+        let limited = if self.bytes_per_s == 0 { usize::MAX } else { (self.bytes_per_s / 100).max(1) as usize };
+        chunk.chunks(asked.min(limited))
+    }
+
+    /// How long the link is busy with so many bytes.
+    pub(super) fn busy_for(&self, len: usize) -> Duration {
+        if self.bytes_per_s == 0 {
+            Duration::ZERO
+        } else {
+            Duration::from_secs_f64(len as f64 / self.bytes_per_s as f64)
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -62,7 +105,7 @@ pub(super) struct Rules {
 
 impl Rules {
     pub(super) fn new(target: SocketAddr) -> Self {
-        let present = Present { target, held: [false; 2], delay: Duration::ZERO, refuse: false, cuts: 0 };
+        let present = Present::healthy(target);
         Self {
             present: watch::Sender::new(present),
             budgets: Default::default(),
@@ -90,9 +133,7 @@ impl Rules {
             *budget.lock() = None;
         }
         self.change(|now| {
-            now.held = [false; 2];
-            now.delay = Duration::ZERO;
-            now.refuse = false;
+            *now = Present { cuts: now.cuts, ..Present::healthy(now.target) };
         });
     }
 
