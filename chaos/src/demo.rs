@@ -3,16 +3,13 @@
 //!
 //! - `spec`: what to run. `error`: what can stop it. `stage`: the phases, with their times.
 //! - `build`: the programs. `plan`: who claims when, and again. `rush`: driving the SDK. `tally`: what came back.
-//! - `gauge`, `progress`: the live display. `audit`: `scrip-proxy audit`.
-//! - `environment`, `promise`, `report`: the result as data. `table`, `number`: the result for people. `keep`: how to go on by hand.
+//! - `gauge`, `progress`: the live display.
+//! - `promise`, `report`: the result as data. `table`: the result for people. `keep`: how to go on by hand.
 
-mod audit;
 mod build;
-mod environment;
 mod error;
 mod gauge;
 mod keep;
-mod number;
 mod plan;
 mod progress;
 mod promise;
@@ -35,14 +32,16 @@ pub use self::error::Error;
 pub use self::report::Report;
 pub use self::spec::DemoSpec;
 
-use self::environment::Environment;
 use self::plan::Plan;
 use self::report::Evidence;
 use self::rush::{Outcome, Rush};
-use self::stage::{Phases, Screen};
+use self::stage::Phases;
+use crate::evidence::audit;
+use crate::evidence::environment::Environment;
 use crate::history::History;
 use crate::install::install;
 use crate::oracle::{self, Circumstances, StoresView};
+use crate::screen::Screen;
 use crate::testbed::{CALLER, ProxyProcess, ProxySpec, Testbed, TestbedSpec};
 
 const STOPPED: &str = "\nStopped. Everything that was started is gone.";
@@ -106,7 +105,8 @@ async fn stages(spec: &DemoSpec, screen: &Screen) -> Result<(Deployment, Report)
     if let Some(path) = &spec.history {
         write_history(path, &history)?;
     }
-    let audit = phases.quiet("audit", audit::audit(&deployment.testbed, &deployment.proxies)).await?;
+    let audit =
+        phases.quiet("audit", async { Ok(audit::audit(&deployment.testbed, &deployment.proxies).await?) }).await?;
     let view = phases.quiet("stores read", read(&deployment)).await?;
     let circumstances = Circumstances { demand_exceeds_stock: plan.demand > spec.units, ..Circumstances::default() };
     let verdict = phases.quiet("oracle", async { Ok(oracle::check(&history, &view, circumstances)) }).await?;

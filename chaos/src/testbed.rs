@@ -29,7 +29,7 @@ mod snapshot;
 mod spec;
 mod template;
 
-pub use bed::Testbed;
+pub use bed::{ProxyLinks, Testbed};
 pub use binary::{Flavour, database_servers_under_test};
 pub(crate) use binary::{find_program, servers_present};
 pub use database::Database;

@@ -7,8 +7,8 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
-use super::stage::Screen;
 use super::{DemoSpec, Error};
+use crate::screen::Screen;
 use crate::testbed::proxy_binary;
 
 /// Builds the proxy, and with `--keep` the command-line client, with the profile of the running program.

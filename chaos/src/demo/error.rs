@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use scrip_client::{ConnectError, CreateTemplateError, GetTemplateError, SetStatusError};
 use scrip_shard_config::LoadError;
 
+use crate::evidence::AuditError;
 use crate::oracle::ReadError;
 use crate::{install, testbed};
 
@@ -48,8 +49,8 @@ pub enum Error {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// `scrip-proxy audit` gave no report.
-    #[error("`scrip-proxy audit` gave no report: {0}")]
-    Audit(String),
+    #[error(transparent)]
+    Audit(#[from] AuditError),
     /// The result could not be written.
     #[error("cannot write {path}: {source}", path = path.display())]
     Write {

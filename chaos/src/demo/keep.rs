@@ -4,7 +4,7 @@ use std::env;
 
 use super::Deployment;
 use super::report::Report;
-use super::stage::Screen;
+use crate::screen::Screen;
 use crate::testbed::{CALLER, ProxyProcess};
 
 /// Where the testbed writes the caller's token.

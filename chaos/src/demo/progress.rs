@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::number::{grouped, millis, per_second};
-use super::stage::Screen;
 use super::tally::Tally;
+use crate::number::{grouped, millis, per_second};
+use crate::screen::Screen;
 
 const EVERY_ON_TERMINAL: Duration = Duration::from_millis(200);
 const EVERY_LINE: Duration = Duration::from_secs(1);

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::DemoSpec;
-use super::number::grouped;
 use super::report::Evidence;
+use crate::number::grouped;
 use crate::oracle::{Counts, Kind, ServerSettings, Verdict};
 
 /// One promise of the design.

@@ -7,13 +7,13 @@ use std::time::Duration;
 use scrip_client::Template;
 use serde::Serialize;
 
-use super::audit::Audit;
-use super::environment::Environment;
-use super::number::per_second;
 use super::promise::{Promise, promises};
 use super::stage::Phase;
 use super::tally::Tally;
 use super::{DemoSpec, Error};
+use crate::evidence::audit::Audit;
+use crate::evidence::environment::Environment;
+use crate::number::per_second;
 use crate::oracle::{Counts, StoresView, Verdict, Violation};
 
 /// The version of the JSON form; raised when a field changes its meaning or goes away.

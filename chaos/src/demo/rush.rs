@@ -8,12 +8,12 @@ use tokio::time::{sleep, timeout};
 
 use super::Error;
 use super::gauge::Gauge;
-use super::number::grouped;
 use super::plan::{Plan, Send};
 use super::progress::Progress;
-use super::stage::Screen;
 use super::tally::Tally;
 use crate::history::{History, RequestIndex, SendIndex, TemplateFact, Told};
+use crate::number::grouped;
+use crate::screen::Screen;
 use crate::testbed::ProxyProcess;
 
 /// How often the display is updated while no answer comes.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Error;
-use super::number::grouped;
+use crate::number::grouped;
 
 /// What the demo runs.
 #[derive(Debug, Clone, Args)]

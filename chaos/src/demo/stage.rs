@@ -1,35 +1,14 @@
-//! The phases of a demo with their times, and the screen that they are told on.
+//! The phases of a demo with their times.
 
-use std::io::{IsTerminal, Write, stdout};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
 use super::Error;
+use crate::screen::Screen;
 
 /// Columns of a phase's name.
 const NAME_WIDTH: usize = 44;
-
-/// Standard output. That nobody reads it does not end the demo.
-#[derive(Debug)]
-pub(super) struct Screen {
-    pub(super) is_terminal: bool,
-}
-
-impl Screen {
-    pub(super) fn new() -> Self {
-        Self { is_terminal: stdout().is_terminal() }
-    }
-
-    pub(super) fn line(&self, text: &str) {
-        self.part(&format!("{text}\n"));
-    }
-
-    fn part(&self, text: &str) {
-        let mut out = stdout().lock();
-        drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
-    }
-}
 
 /// One phase that has ended.
 #[derive(Debug, Clone, Serialize)]

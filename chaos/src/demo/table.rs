@@ -2,9 +2,9 @@
 
 use comfy_table::{Table, presets};
 
-use super::number::{grouped, millis};
 use super::report::{Report, RushReport};
-use super::stage::Screen;
+use crate::number::{grouped, millis};
+use crate::screen::Screen;
 
 pub(super) fn print(screen: &Screen, report: &Report) {
     screen.line("");

@@ -32,6 +32,15 @@ pub struct Testbed {
     folder: Folder,
 }
 
+/// The links of one proxy to each of its backends, in the order of the servers.
+#[derive(Debug)]
+pub struct ProxyLinks {
+    /// To the database servers. The first one also holds meta.
+    pub primaries: Vec<Link>,
+    /// To the Redis servers.
+    pub shards: Vec<Link>,
+}
+
 impl Testbed {
     /// Starts everything and returns when every server has answered. If one does not, all are gone again.
     pub async fn start(spec: TestbedSpec) -> Result<Self, Error> {
@@ -161,6 +170,21 @@ impl Testbed {
         let proxy = offload(move || ProxyProcess::start(&deployment, &spec)).await?;
         self.proxies.lock().push(proxy.clone());
         Ok(proxy)
+    }
+
+    /// Starts a proxy that reaches each backend over a link of its own, so that it can be cut off from one that others reach.
+    pub async fn start_proxy_with_links(&self, spec: &ProxySpec) -> Result<(ProxyProcess, ProxyLinks), Error> {
+        let links = ProxyLinks {
+            primaries: self.primaries.iter().map(|p| Link::start(p.address())).collect::<Result<_, _>>()?,
+            shards: self.shards.iter().map(|s| Link::start(s.address())).collect::<Result<_, _>>()?,
+        };
+        let addresses = |links: &[Link]| links.iter().map(Link::address).collect::<Vec<_>>();
+        let (primaries, shards) = (addresses(&links.primaries), addresses(&links.shards));
+        let topology = self.deployment()?.write_topology_of(&spec.name, &primaries, &shards)?;
+        let mut spec = spec.clone();
+        // Before the tables of the configuration.
+        spec.config = format!("topology = {:?}\n{}", topology.display().to_string(), spec.config);
+        Ok((self.start_proxy(&spec).await?, links))
     }
 
     /// The files that proxies need, written when the first asks for them.

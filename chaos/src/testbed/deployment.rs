@@ -21,8 +21,8 @@ pub(super) const CALLER_TOKEN: &str = "demo.token";
 pub(super) struct Backends<'a> {
     pub(super) primaries: Vec<SocketAddr>,
     pub(super) shards: Vec<SocketAddr>,
-    pub(super) database: &'a str,
-    pub(super) database_user: &'a str,
+    pub(super) database: &'static str,
+    pub(super) database_user: &'static str,
     pub(super) database_password: Option<&'a Secret>,
     pub(super) redis_password: Option<&'a Secret>,
 }
@@ -32,6 +32,16 @@ pub(super) struct Backends<'a> {
 pub(super) struct Deployment {
     folder: PathBuf,
     caller_token: Secret,
+    login: Login,
+}
+
+/// How proxies log in to the backends.
+#[derive(Debug)]
+struct Login {
+    database: &'static str,
+    database_user: &'static str,
+    database_password: bool,
+    redis_password: bool,
 }
 
 impl Deployment {
@@ -49,8 +59,26 @@ impl Deployment {
                 write_private(&folder.join(name), secret.expose())?;
             }
         }
-        write_private(&folder.join(TOPOLOGY), &topology(backends))?;
-        Ok(Self { folder: folder.to_path_buf(), caller_token })
+        let login = Login {
+            database: backends.database,
+            database_user: backends.database_user,
+            database_password: backends.database_password.is_some(),
+            redis_password: backends.redis_password.is_some(),
+        };
+        write_private(&folder.join(TOPOLOGY), &topology(&login, &backends.primaries, &backends.shards))?;
+        Ok(Self { folder: folder.to_path_buf(), caller_token, login })
+    }
+
+    /// The same topology with other addresses, for one proxy alone.
+    pub(super) fn write_topology_of(
+        &self,
+        proxy: &str,
+        primaries: &[SocketAddr],
+        shards: &[SocketAddr],
+    ) -> Result<PathBuf, Error> {
+        let path = self.folder.join(format!("{proxy}.{TOPOLOGY}"));
+        write_private(&path, &topology(&self.login, primaries, shards))?;
+        Ok(path)
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -66,16 +94,16 @@ impl Deployment {
     }
 }
 
-fn topology(backends: &Backends<'_>) -> String {
+fn topology(login: &Login, primaries: &[SocketAddr], shards: &[SocketAddr]) -> String {
     let addresses = |of: &[SocketAddr]| of.iter().map(|address| address_of(*address)).collect();
     local(&Local {
         version: 1,
-        primaries: addresses(&backends.primaries),
-        shards: addresses(&backends.shards),
-        database: backends.database.to_owned(),
-        user: backends.database_user.to_owned(),
-        password: backends.database_password.map(|_| SecretRef::File(DATABASE_PASSWORD.into())),
-        shard_password: backends.redis_password.map(|_| SecretRef::File(REDIS_PASSWORD.into())),
+        primaries: addresses(primaries),
+        shards: addresses(shards),
+        database: login.database.to_owned(),
+        user: login.database_user.to_owned(),
+        password: login.database_password.then(|| SecretRef::File(DATABASE_PASSWORD.into())),
+        shard_password: login.redis_password.then(|| SecretRef::File(REDIS_PASSWORD.into())),
         virtual_nodes: Local::VIRTUAL_NODES,
         stock: StockSpec::default(),
     })

@@ -7,32 +7,36 @@ use serde::{Deserialize, Serialize};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use super::Error;
 use crate::testbed::{ProxyProcess, Testbed, proxy_binary};
+
+/// It gave no report.
+#[derive(Debug, thiserror::Error)]
+#[error("`scrip-proxy audit` gave no report: {0}")]
+pub struct AuditError(String);
 
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// What the audit said.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Audit {
+pub(crate) struct Audit {
     /// `clean`, or not.
-    pub(super) verdict: String,
-    pub(super) primaries: u64,
-    pub(super) coupons: u64,
-    pub(super) issued: u64,
-    pub(super) findings: Vec<serde_json::Value>,
-    pub(super) took_ms: u64,
+    pub(crate) verdict: String,
+    pub(crate) primaries: u64,
+    pub(crate) coupons: u64,
+    pub(crate) issued: u64,
+    pub(crate) findings: Vec<serde_json::Value>,
+    pub(crate) took_ms: u64,
 }
 
 impl Audit {
-    pub(super) fn is_clean(&self) -> bool {
+    pub(crate) fn is_clean(&self) -> bool {
         self.verdict == "clean"
     }
 }
 
 /// Runs it with the configuration of the first proxy. Dropping the future kills it.
-pub(super) async fn audit(testbed: &Testbed, proxies: &[ProxyProcess]) -> Result<Audit, Error> {
-    let failed = |problem: String| Error::Audit(problem);
+pub(crate) async fn audit(testbed: &Testbed, proxies: &[ProxyProcess]) -> Result<Audit, AuditError> {
+    let failed = |problem: String| AuditError(problem);
     let binary = proxy_binary().ok_or_else(|| failed("the program is not there".to_owned()))?;
     let name = proxies.first().map_or("migrate", ProxyProcess::name);
     let report = testbed.folder().join("audit.json");

@@ -11,22 +11,22 @@ use crate::testbed::Testbed;
 
 /// The machine and the servers.
 #[derive(Debug, Serialize)]
-pub(super) struct Environment {
-    pub(super) cores: usize,
-    pub(super) processor: String,
-    pub(super) memory_gib: u64,
-    pub(super) system: String,
-    pub(super) kernel: String,
+pub(crate) struct Environment {
+    pub(crate) cores: usize,
+    pub(crate) processor: String,
+    pub(crate) memory_gib: u64,
+    pub(crate) system: String,
+    pub(crate) kernel: String,
     /// As the servers say it themselves.
-    pub(super) database: String,
+    pub(crate) database: String,
     /// As the servers say it themselves.
-    pub(super) redis: String,
+    pub(crate) redis: String,
     /// This program was built without optimisation, so the figures say nothing.
-    pub(super) debug_build: bool,
+    pub(crate) debug_build: bool,
 }
 
 impl Environment {
-    pub(super) async fn read(testbed: &Testbed, view: &StoresView) -> Self {
+    pub(crate) async fn read(testbed: &Testbed, view: &StoresView) -> Self {
         let databases: BTreeSet<&str> = view.servers.iter().map(|server| server.version.as_str()).collect();
         let databases: Vec<&str> = databases.into_iter().collect();
         Self {

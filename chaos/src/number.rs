@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// With a comma every three digits.
-pub(super) fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -16,13 +16,13 @@ pub(super) fn grouped(number: u64) -> String {
 }
 
 /// So many a second, rounded.
-pub(super) fn per_second(count: u64, took: Duration) -> u64 {
+pub(crate) fn per_second(count: u64, took: Duration) -> u64 {
     let seconds = took.as_secs_f64();
     if seconds > 0.0 { (count as f64 / seconds).round() as u64 } else { 0 }
 }
 
 /// Microseconds as milliseconds with one decimal.
-pub(super) fn millis(us: u64) -> String {
+pub(crate) fn millis(us: u64) -> String {
     format!("{:.1} ms", us as f64 / 1_000.0)
 }
 
