@@ -15,6 +15,7 @@
 //! - [`install`]: which servers are missing, and how to get them from the distribution.
 //! - [`model`]: the stock protocol, searched exhaustively within bounds, and deviations from it that must be caught.
 //! - [`demo`]: the main job in one command. [`history`]: what clients sent and were told. [`oracle`]: is it all true?
+//! - [`run`]: scenarios that break real processes on purpose.
 //! - [`evidence`], `screen`, `number`: what the commands share to show a result.
 //! - [`suite`]: all tests of the workspace. [`up`]: a testbed to try things on by hand.
 
@@ -25,6 +26,7 @@ pub mod install;
 pub mod model;
 mod number;
 pub mod oracle;
+pub mod run;
 mod screen;
 pub mod suite;
 pub mod testbed;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use scrip_chaos::demo::{self, DemoSpec, Ending};
+use scrip_chaos::run::{self, RunSpec};
 use scrip_chaos::testbed::TestbedSpec;
 use scrip_chaos::{install, model, suite, up};
 use tokio::signal::unix::{SignalKind, signal};
@@ -24,6 +25,8 @@ enum Command {
     Testbed(TestbedCommand),
     /// The main job on real servers: a rush on a template that sells out, and the promises with their evidence.
     Demo(DemoSpec),
+    /// Breaks real processes on purpose, under load, and proves that every promise holds; says what callers felt.
+    Run(RunSpec),
     /// Installs the servers that are missing, from the distribution's packages.
     Install,
     /// Installs what is missing, then runs all tests.
@@ -64,7 +67,7 @@ enum TestbedCommand {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Arguments::parse().command).await {
+    match execute(Arguments::parse().command).await {
         Ok(code) => code,
         Err(error) => {
             eprintln!("scrip-chaos: {error:#}");
@@ -73,7 +76,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(command: Command) -> anyhow::Result<ExitCode> {
+async fn execute(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Testbed(TestbedCommand::Up { primaries, shards, database_server }) => {
             let spec = TestbedSpec { database_server, ..TestbedSpec::new(primaries, shards) };
@@ -85,6 +88,13 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
                 Ending::Broken => ExitCode::FAILURE,
                 // As a shell says of a program that Ctrl-C ended.
                 Ending::Interrupted => ExitCode::from(130),
+            });
+        }
+        Command::Run(spec) => {
+            return Ok(match run::run(spec, end_signal()?).await? {
+                run::Ending::Held => ExitCode::SUCCESS,
+                run::Ending::Broken => ExitCode::FAILURE,
+                run::Ending::Interrupted => ExitCode::from(130),
             });
         }
         Command::Install => install::install(&mut stdout())?,

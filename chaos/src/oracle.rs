@@ -25,7 +25,7 @@ pub use self::verdict::{Counts, Kind, Verdict, Violation};
 pub use self::view::{CouponRow, LedgerRow, ServerSettings, StockRow, StoresView, SubStockRow, TemplateRow};
 
 use self::told::Requests;
-use crate::history::{Action, History};
+use crate::history::{Action, History, RequestIndex};
 
 /// What happened beside the claims, and so what the oracle may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,6 +38,14 @@ pub struct Circumstances {
     pub replenished: bool,
     /// After healing, every request was sent again until its answer was definite: none may be in doubt.
     pub doubt_resolved: bool,
+}
+
+/// The requests that are in doubt: neither a coupon, nor a refusal by the rules after the last send that brought no
+/// definite answer.
+pub fn undecided(history: &History) -> Vec<RequestIndex> {
+    let requests = Requests::of(history);
+    let open = requests.sent().filter(|(_, told)| told.is_undecided());
+    open.map(|(number, _)| RequestIndex(u32::try_from(number).unwrap_or(u32::MAX))).collect()
 }
 
 /// Checks every promise that stores and history can show.

@@ -11,6 +11,7 @@ mod meta_store;
 mod proxy;
 mod record_store;
 mod redis;
+mod run;
 mod start;
 mod stock_store;
 mod support;

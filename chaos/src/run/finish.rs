@@ -1,0 +1,151 @@
+//! After healing: every doubt is resolved, the rest of the stock is sold, and callers ask again whether what they were
+//! told is still true. All of it goes into the history, for the oracle.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use scrip_client::{Client, RequestId, UserId, mint_request_id};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+
+use super::load::{ask, drain};
+use super::operator;
+use super::recorder::{Intended, Recorder};
+use super::{Error, load};
+use crate::history::{Action, History, RequestIndex, Told};
+use crate::oracle;
+
+const RESOLVE_LIMIT: Duration = Duration::from_secs(30);
+const SELL_LIMIT: Duration = Duration::from_secs(90);
+/// Users who buy the rest start here.
+const LAST_USER: u64 = 9_500_000_000;
+/// Claims for the rest that are under way at once.
+const IN_FLIGHT: usize = 256;
+/// Units beyond this are withdrawn before the rest is sold.
+const REST_MAX: u64 = 3_000;
+/// Requests that are asked about again: as many with a coupon and as many without.
+const SAMPLE: usize = 400;
+/// Questions under way at once.
+const QUESTIONS_MAX: usize = 32;
+
+/// Returns what did not come to its end.
+pub(super) async fn finish(client: &Client, recorder: &Arc<Recorder>) -> Result<Vec<String>, Error> {
+    let mut problems = operator::resolve(client, recorder).await;
+    resolve(client, recorder, &mut problems).await;
+    withdraw_most(client, recorder).await?;
+    sell_out(client, recorder, &mut problems).await?;
+    ask_again(client, recorder).await;
+    Ok(problems)
+}
+
+/// Sends what is in doubt again, until it no longer is.
+async fn resolve(client: &Client, recorder: &Recorder, problems: &mut Vec<String>) {
+    let deadline = Instant::now() + RESOLVE_LIMIT;
+    loop {
+        let open = oracle::undecided(&recorder.history());
+        if open.is_empty() {
+            return;
+        }
+        if Instant::now() >= deadline {
+            problems.push(format!("{} requests are in doubt {RESOLVE_LIMIT:?} after healing", open.len()));
+            return;
+        }
+        send(client, recorder, &open, false).await;
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn send(client: &Client, recorder: &Recorder, requests: &[RequestIndex], first_try: bool) {
+    let stream = client.claim_stream(requests.len());
+    let at = recorder.now();
+    let sends: Vec<Intended> = requests.iter().map(|&request| Intended { request, at, first_try }).collect();
+    stream.submit(&mut recorder.sending(&sends).into_iter());
+    drain(&stream, recorder).await;
+}
+
+/// A template with far more units than were asked for is not sold one by one.
+async fn withdraw_most(client: &Client, recorder: &Recorder) -> Result<(), Error> {
+    let total = client.get_template(recorder.template()).await?.total_stock;
+    let (_, known) = recorder.counts();
+    let rest = total.saturating_sub(known);
+    if rest > REST_MAX {
+        let units = -i64::try_from(rest - REST_MAX / 2).unwrap_or(i64::MAX);
+        let told = operator::operate(client, recorder, Action::Stock { units, id: mint_request_id() }).await;
+        tracing::debug!(?told, "the most of the rest is withdrawn");
+    }
+    Ok(())
+}
+
+/// Claims for ever new users until everybody is told that it is sold out, and the template says so.
+async fn sell_out(client: &Client, recorder: &Recorder, problems: &mut Vec<String>) -> Result<(), Error> {
+    let deadline = Instant::now() + SELL_LIMIT;
+    let mut next = 0u64;
+    loop {
+        let request = |_| {
+            next += 1;
+            recorder.request(UserId(LAST_USER + next.wrapping_mul(7_919) % 400_000_000), RequestId(rand::random()))
+        };
+        let requests: Vec<RequestIndex> = (0..IN_FLIGHT).map(request).collect();
+        let (from, _) = recorder.counts();
+        send(client, recorder, &requests, true).await;
+        let told = recorder.told_since(from);
+        let all_sold_out = told.iter().all(|told| *told == Told::NotApplied(scrip_client::Code::SoldOut));
+        if all_sold_out && client.get_template(recorder.template()).await?.sold_out {
+            return Ok(());
+        }
+        // A pause that was in doubt may have come late.
+        if told.contains(&Told::NotApplied(scrip_client::Code::TemplatePaused)) {
+            problems.extend(operator::resolve(client, recorder).await);
+            sleep(Duration::from_millis(300)).await;
+        }
+        if Instant::now() >= deadline {
+            let template = client.get_template(recorder.template()).await?;
+            let (_, known) = recorder.counts();
+            let last: Vec<Told> = told.into_iter().take(3).collect();
+            let (total, sold_out) = (template.total_stock, template.sold_out);
+            problems.push(format!(
+                "not sold out {SELL_LIMIT:?} after healing: {known} coupons known of {total}, sold out: {sold_out}; last \
+                 told: {last:?}"
+            ));
+            return Ok(());
+        }
+    }
+}
+
+/// Some requests with a coupon and some without: sent again, and asked about.
+async fn ask_again(client: &Client, recorder: &Arc<Recorder>) {
+    let sample = sample(&recorder.history());
+    send(client, recorder, &sample, false).await;
+    let mut asking = JoinSet::new();
+    for request in sample {
+        if asking.len() >= QUESTIONS_MAX {
+            asking.join_next().await;
+        }
+        let (client, recorder) = (client.clone(), Arc::clone(recorder));
+        asking.spawn(async move { ask(&client, &recorder, request).await });
+    }
+    asking.join_all().await;
+}
+
+fn sample(history: &History) -> Vec<RequestIndex> {
+    let mut granted = vec![false; history.requests().len()];
+    let mut sent = granted.clone();
+    for send in history.sends() {
+        sent[send.request.0 as usize] = true;
+        granted[send.request.0 as usize] |= matches!(send.told, Told::Coupon { .. });
+    }
+    let of = |want: bool| {
+        let numbers: Vec<u32> =
+            (0u32..).zip(&granted).zip(&sent).filter(|((_, g), s)| **s && **g == want).map(|((n, _), _)| n).collect();
+        let step = numbers.len().div_ceil(SAMPLE).max(1);
+        numbers.into_iter().step_by(step).map(RequestIndex).collect::<Vec<_>>()
+    };
+    [of(true), of(false)].concat()
+}
+
+/// The most that the proxies serve, measured with one client.
+pub(super) async fn peak(client: &Client, recorder: &Recorder, duration: Duration) -> f64 {
+    // Warm first: connections, plans, lanes.
+    load::peak(client, recorder, IN_FLIGHT, duration / 4).await;
+    load::peak(client, recorder, 4 * IN_FLIGHT, duration).await
+}
