@@ -83,7 +83,7 @@ fn answer(verdict: &mut Verdict, asked: &history::Request, told: &Request, row: 
         verdict.add(Kind::AnswersDiffer, name);
     }
     if told.is_contradicted() {
-        verdict.add(Kind::GrantedAndRefused, name);
+        verdict.add(Kind::GrantedAndRefused, || format!("{}: {told:?}", name()));
     }
     if told.is_forgotten() {
         verdict.add(Kind::Forgotten, name);

@@ -20,7 +20,7 @@ pub(super) struct Request {
     pub(super) coupons_differ: bool,
     /// When the first send that got a coupon left.
     granted_sent_us: u64,
-    /// When the last refusal by the rules came, the limit per user apart.
+    /// When the last refusal by the rules came that holds for what is under way, the limit per user apart.
     refused_us: Option<u64>,
     /// When the last send that was refused by the rules left.
     refused_sent_us: Option<u64>,
@@ -113,7 +113,10 @@ impl Request {
             Code::SoldOut => self.sold_out_us = self.sold_out_us.max(Some(sent.answered_at_us)),
             _ => {}
         }
-        self.refused_us = self.refused_us.max(Some(sent.answered_at_us));
+        // Proxies see a pause one after the other: of two sends at once, one may be refused and the other granted.
+        if code != Code::TemplatePaused {
+            self.refused_us = self.refused_us.max(Some(sent.answered_at_us));
+        }
         self.refused_sent_us = self.refused_sent_us.max(Some(sent.sent_at_us));
     }
 

@@ -230,3 +230,37 @@ fn a_fail_over_excuses_what_it_may_have_taken_and_nothing_else() {
         &[(Kind::Oversold, 1), (Kind::AllotmentExceeded, 1)],
     );
 }
+
+#[test]
+fn of_two_sends_at_once_a_pause_may_refuse_one() {
+    let twins = |case: &mut Case, answered_at| {
+        case.operated(Action::Pause, OperationTold::Done);
+        let (first, second) = (case.tick(), case.tick());
+        let [one, other] = [first, second].map(|at| case.history.sent(RequestIndex(1), at));
+        case.history.answered(one, case.now, told_coupon(2, 1, false));
+        case.history.answered(other, answered_at, PAUSED);
+    };
+    check_case(
+        |case| {
+            case.history = only_user_1(&case.history);
+            twins(case, Duration::from_secs(1));
+            // What user 3 was told is another matter.
+            case.circumstances.replenished = true;
+        },
+        &[],
+    );
+    // The coupon was known when it was sent again.
+    check_case(|case| twins(case, Duration::from_secs(1)), &[(Kind::GrantedAndRefused, 1)]);
+}
+
+/// User 2 has not been answered yet.
+fn only_user_1(history: &History) -> History {
+    let mut copy = History::default();
+    history.templates().iter().for_each(|fact| copy.created(*fact));
+    history.requests().iter().for_each(|request| _ = copy.request(*request));
+    for sent in history.sends().iter().filter(|sent| sent.request != RequestIndex(1)) {
+        let send = copy.sent(sent.request, Duration::from_micros(sent.sent_at_us));
+        copy.answered(send, Duration::from_micros(sent.answered_at_us), sent.told);
+    }
+    copy
+}
