@@ -15,7 +15,7 @@
 //! |---|---|
 //! | [`server`], [`connection`], [`admission`], [`outbox`] | the listener, frames in, answers out, what is refused at the door |
 //! | [`flow`] | where a claim goes next: the pipeline on one screen |
-//! | [`claim`], [`queue`], [`gate`], [`watch`] | the value that flows, what it waits in, whether a backend is used, deadlines |
+//! | [`claim`], [`queue`], [`pace`], [`gate`], [`watch`] | the value that flows, what it waits in and for how long, whether a backend is used, deadlines |
 //! | [`template`], [`refresh`], [`verifier`] | the snapshot of templates, kept fresh, and asked for again before a refusal |
 //! | [`stock_lane`], [`record_lane`] | the two stages that talk to stores |
 //! | [`settle`], [`keeper`] | re-deriving stock from the ledgers, and when |
@@ -39,6 +39,7 @@ pub mod keeper;
 pub mod meter;
 pub mod operation;
 pub mod outbox;
+pub mod pace;
 pub mod pipeline;
 pub mod queue;
 pub mod record_lane;

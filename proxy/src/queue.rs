@@ -1,8 +1,9 @@
 //! The bounded queue in front of a lane.
 //!
-//! A lane takes all that has queued while its last call was in flight: batches form by themselves, without a timer.
+//! A lane takes all that has queued while its last call was in flight, and for a moment after it: see `pace`.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -13,12 +14,14 @@ pub struct Queue<T> {
     items: Mutex<VecDeque<T>>,
     wake: Notify,
     count_max: usize,
+    /// The lane waits for so many items.
+    waits_for: AtomicUsize,
 }
 
 impl<T> Queue<T> {
     /// A queue of at most `count_max` items.
     pub fn new(count_max: usize) -> Self {
-        Self { items: Mutex::new(VecDeque::new()), wake: Notify::new(), count_max }
+        Self { items: Mutex::new(VecDeque::new()), wake: Notify::new(), count_max, waits_for: AtomicUsize::new(1) }
     }
 
     /// # Errors
@@ -28,10 +31,10 @@ impl<T> Queue<T> {
         if items.len() >= self.count_max {
             return Err(item);
         }
-        let was_empty = items.is_empty();
         items.push_back(item);
+        let count = items.len();
         drop(items);
-        if was_empty {
+        if count == self.waits_for.load(Ordering::Relaxed) {
             self.wake.notify_one();
         }
         Ok(())
@@ -44,7 +47,16 @@ impl<T> Queue<T> {
 
     /// Waits until something was pushed or the lane was nudged. Cancelling loses nothing.
     pub async fn wait(&self) {
+        self.waits_for.store(1, Ordering::Relaxed);
         if self.items.lock().is_empty() {
+            self.wake.notified().await;
+        }
+    }
+
+    /// Waits until so many items are in the queue. Swallows nudges, so the lane looks after their reason when it goes on.
+    pub async fn wait_for(&self, count: usize) {
+        self.waits_for.store(count, Ordering::Relaxed);
+        while self.count() < count {
             self.wake.notified().await;
         }
     }
@@ -106,6 +118,26 @@ mod tests {
         let mut rest = Vec::new();
         queue.take(usize::MAX, &mut rest);
         assert_eq!(rest, [0, 2, 4]);
+    }
+
+    #[tokio::test]
+    async fn a_lane_can_wait_for_more() {
+        let queue = std::sync::Arc::new(Queue::new(10));
+        queue.push(1).expect("room");
+        let waiting = tokio::spawn({
+            let queue = std::sync::Arc::clone(&queue);
+            async move { queue.wait_for(3).await }
+        });
+        for item in 2..=3 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            assert!(!waiting.is_finished());
+            queue.nudge();
+            queue.push(item).expect("room");
+        }
+        timeout(Duration::from_secs(5), waiting).await.expect("woken").expect("no panic");
+        queue.take(usize::MAX, &mut Vec::new());
+        queue.push(4).expect("room");
+        timeout(Duration::from_secs(5), queue.wait()).await.expect("one is enough again");
     }
 
     #[tokio::test]

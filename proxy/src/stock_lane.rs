@@ -16,12 +16,16 @@ use crate::admin::{Component, Health, Status};
 use crate::claim::{ClaimTask, Unit};
 use crate::flow::{Flow, StockQueue};
 use crate::gate::Latch;
+use crate::pace::{Pace, PaceLimits};
 use crate::store::{Deducted, Release, StockKey, StockStore, StoreError, Want};
 use crate::template::{Due, SlotState};
 use crate::watch::{nap, watch};
 
 /// Claims that one call carries at most: bounds the arguments of one function call.
 const GROUP_MAX: usize = 1000;
+
+/// The most is what a claim should lose by it at most; the timer ticks every millisecond.
+const PACE: PaceLimits = PaceLimits { times: 2, max: Duration::from_millis(2), enough: 256 };
 
 /// How long a shard that failed is left alone before it is asked again.
 const PROBE_FIRST: Duration = Duration::from_millis(20);
@@ -35,6 +39,7 @@ pub struct StockLane<S> {
     index: usize,
     shard: ShardId,
     latch: Latch,
+    pace: Pace,
     health: Arc<Health>,
 }
 
@@ -42,7 +47,7 @@ impl<S: StockStore> StockLane<S> {
     /// The lane of the shard with this index in the topology.
     pub fn new(flow: Arc<Flow>, store: S, index: usize, health: Arc<Health>) -> Self {
         let shard = flow.topology.shards[index].id;
-        Self { flow, store, index, shard, latch: Latch::default(), health }
+        Self { flow, store, index, shard, latch: Latch::default(), pace: Pace::new(PACE), health }
     }
 
     /// Serves for ever. Cancelling loses the units of the group in flight, as a crash would.
@@ -51,6 +56,8 @@ impl<S: StockStore> StockLane<S> {
         self.until_it_answers().await;
         loop {
             self.queue().claims.wait().await;
+            let queue = &self.flow.stock[self.index];
+            self.pace.wait(&queue.claims, || drop_late_of(queue)).await;
             self.give_back().await;
             self.queue().claims.take(GROUP_MAX, &mut group);
             drop_late(&mut group);
@@ -68,11 +75,13 @@ impl<S: StockStore> StockLane<S> {
         let wants = wants(group);
         let queue = &self.flow.stock[self.index];
         let call = self.store.deduct(self.shard, &wants);
+        let began = Instant::now();
         let result = watch(call, |_| {
             drop_late(group);
-            queue.claims.take_where(|task| task.is_late(Instant::now())).into_iter().for_each(late);
+            drop_late_of(queue);
         })
         .await;
+        self.pace.called(began);
         match result {
             Ok(deducted) => self.hand_on(group, &wants, &deducted),
             Err(error) => self.fail(group, &error).await,
@@ -228,6 +237,10 @@ fn merge(releases: &[Release]) -> Vec<Release> {
         *counts.entry((release.key, release.epoch)).or_insert(0u32) += release.count;
     }
     counts.into_iter().map(|((key, epoch), count)| Release { key, epoch, count }).collect()
+}
+
+fn drop_late_of(queue: &StockQueue) {
+    queue.claims.take_where(|task| task.is_late(Instant::now())).into_iter().for_each(late);
 }
 
 fn drop_late(group: &mut Vec<ClaimTask>) {
