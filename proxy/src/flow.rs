@@ -10,7 +10,7 @@
 pub mod gauges;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use scrip_protocol::v1::{Code, Coupon, CouponStatus};
@@ -73,6 +73,8 @@ pub struct StockQueue {
     pub releases: Mutex<Vec<Release>>,
     /// May the shard be used?
     pub gate: Gate,
+    /// Its present call takes unusually long: claims go elsewhere while they can.
+    pub slow: AtomicBool,
 }
 
 /// The entrance of a record lane.
@@ -291,21 +293,42 @@ impl Flow {
         }
     }
 
-    /// An open sub-stock: the primary's own first, so that a transaction counts in one ledger row, else any.
-    fn pick(&self, task: &ClaimTask) -> Option<usize> {
-        let slots = &task.template.slots;
-        let open = |slot: usize| {
-            task.template.live.state(slot) == SlotState::Open && self.stock[slots[slot].shard].gate.is_open()
+    /// A claim that waits for a slow shard goes to another one that is open and not slow; it comes back if there is none.
+    pub fn to_other_stock(&self, mut task: ClaimTask) -> Option<ClaimTask> {
+        let Some(slot) = self.pick_where(&task, |slot| self.serves_well(&task.template, slot)) else {
+            return Some(task);
         };
-        let count = slots.len();
+        let before = std::mem::replace(&mut task.slot, slot);
+        let mut task = self.stock[task.template.slots[slot].shard].claims.push(task).err()?;
+        task.slot = before;
+        Some(task)
+    }
+
+    /// An open sub-stock, of a shard that is not slow if there is one.
+    fn pick(&self, task: &ClaimTask) -> Option<usize> {
+        self.pick_where(task, |slot| self.serves_well(&task.template, slot))
+            .or_else(|| self.pick_where(task, |slot| self.serves(&task.template, slot)))
+    }
+
+    /// The primary's own first, so that a transaction counts in one ledger row, else any.
+    fn pick_where(&self, task: &ClaimTask, serves: impl Fn(usize) -> bool) -> Option<usize> {
+        let count = task.template.slots.len();
         let home = (task.lane / usize::from(self.limits.lanes_per_primary)
             + task.template.record.template.get() as usize)
             .checked_rem(count)?;
-        if open(home) {
+        if serves(home) {
             return Some(home);
         }
         let start = self.roll() as usize % count;
-        (start..start + count).map(|slot| slot % count).find(|&slot| open(slot))
+        (start..start + count).map(|slot| slot % count).find(|&slot| serves(slot))
+    }
+
+    fn serves(&self, template: &Template, slot: usize) -> bool {
+        template.live.state(slot) == SlotState::Open && self.stock[template.slots[slot].shard].gate.is_open()
+    }
+
+    fn serves_well(&self, template: &Template, slot: usize) -> bool {
+        self.serves(template, slot) && !self.stock[template.slots[slot].shard].slow.load(Ordering::Relaxed)
     }
 
     fn lane_of(&self, user: UserId) -> usize {
@@ -366,7 +389,12 @@ fn reason(code: Code) -> &'static str {
 
 impl StockQueue {
     fn new(count_max: usize) -> Self {
-        Self { claims: Queue::new(count_max), releases: Mutex::default(), gate: Gate::default() }
+        Self {
+            claims: Queue::new(count_max),
+            releases: Mutex::default(),
+            gate: Gate::default(),
+            slow: AtomicBool::new(false),
+        }
     }
 }
 

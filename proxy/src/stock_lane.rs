@@ -1,11 +1,14 @@
 //! The stock lane: one a Redis shard. Takes all that queued while its last call was in flight, asks each sub-stock
 //! once for the whole group, hands on what was granted.
 //!
+//! A shard whose call takes unusually long does not hold its claims: see [`go_elsewhere`].
+//!
 //! Crash points: units granted and not recorded are lost to their epoch, and the next settle brings them back. A
 //! deduction whose outcome is unknown is forgotten, never given back; its claims go to another sub-stock.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use scrip_protocol::v1::Code;
@@ -27,6 +30,11 @@ const GROUP_MAX: usize = 1000;
 /// The most is what a claim should lose by it at most; the timer ticks every millisecond.
 const PACE: PaceLimits = PaceLimits { times: 2, max: Duration::from_millis(2), enough: 256 };
 
+/// A call that takes so many times as long as usual, and at least so long, is slow: its claims do not wait for it while
+/// another shard can serve them. A machine that is busy makes all calls longer, and slow ones with them.
+const SLOW_TIMES: u32 = 8;
+const SLOW_LEAST: Duration = Duration::from_millis(10);
+
 /// How long a shard that failed is left alone before it is asked again.
 const PROBE_FIRST: Duration = Duration::from_millis(20);
 const PROBE_MAX: Duration = Duration::from_millis(500);
@@ -40,6 +48,8 @@ pub struct StockLane<S> {
     shard: ShardId,
     latch: Latch,
     pace: Pace,
+    /// How long a call takes of late.
+    usual: Duration,
     health: Arc<Health>,
 }
 
@@ -47,7 +57,16 @@ impl<S: StockStore> StockLane<S> {
     /// The lane of the shard with this index in the topology.
     pub fn new(flow: Arc<Flow>, store: S, index: usize, health: Arc<Health>) -> Self {
         let shard = flow.topology.shards[index].id;
-        Self { flow, store, index, shard, latch: Latch::default(), pace: Pace::new(PACE), health }
+        Self {
+            flow,
+            store,
+            index,
+            shard,
+            latch: Latch::default(),
+            pace: Pace::new(PACE),
+            usual: Duration::ZERO,
+            health,
+        }
     }
 
     /// Serves for ever. Cancelling loses the units of the group in flight, as a crash would.
@@ -75,13 +94,20 @@ impl<S: StockStore> StockLane<S> {
         let wants = wants(group);
         let queue = &self.flow.stock[self.index];
         let call = self.store.deduct(self.shard, &wants);
-        let began = Instant::now();
-        let result = watch(call, |_| {
+        let (began, patience, flow) =
+            (Instant::now(), self.usual.saturating_mul(SLOW_TIMES).max(SLOW_LEAST), &self.flow);
+        let result = watch(call, |took| {
             drop_late(group);
             drop_late_of(queue);
+            if took >= patience {
+                queue.slow.store(true, Ordering::Relaxed);
+                go_elsewhere(flow, queue, group);
+            }
         })
         .await;
+        queue.slow.store(false, Ordering::Relaxed);
         self.pace.called(began);
+        self.usual = (self.usual * 7 + began.elapsed().min(patience)) / 8;
         match result {
             Ok(deducted) => self.hand_on(group, &wants, &deducted),
             Err(error) => self.fail(group, &error).await,
@@ -237,6 +263,21 @@ fn merge(releases: &[Release]) -> Vec<Release> {
         *counts.entry((release.key, release.epoch)).or_insert(0u32) += release.count;
     }
     counts.into_iter().map(|((key, epoch), count)| Release { key, epoch, count }).collect()
+}
+
+/// Claims that wait for a slow shard are served by another one. The units that its call still brings are given back.
+fn go_elsewhere(flow: &Flow, queue: &StockQueue, group: &mut Vec<ClaimTask>) {
+    let stay: Vec<ClaimTask> = group.drain(..).filter_map(|task| flow.to_other_stock(task)).collect();
+    *group = stay;
+    let mut waiting = Vec::new();
+    queue.claims.take(usize::MAX, &mut waiting);
+    for task in waiting {
+        if let Some(task) = flow.to_other_stock(task)
+            && let Err(mut task) = queue.claims.push(task)
+        {
+            task.refuse(Code::Overloaded, "the queue to the stock is full");
+        }
+    }
 }
 
 fn drop_late_of(queue: &StockQueue) {

@@ -10,11 +10,18 @@ cases! {
     dead_for_a_while_and_nobody_notices on broken;
     dead_for_good_and_everything_is_sold on broken;
     dead_and_stock_is_withdrawn on broken;
+    frozen_and_nobody_waits_for_it on patient;
 }
 
 async fn broken(server: std::path::PathBuf) -> Scene {
     let spec = scrip_chaos::testbed::TestbedSpec::new(2, 2).with_links().with_database_server(server);
     Scene::own(spec, "").await
+}
+
+/// Calls to a shard that does not answer take longer than anybody waits.
+async fn patient(server: std::path::PathBuf) -> Scene {
+    let spec = scrip_chaos::testbed::TestbedSpec::new(2, 2).with_database_server(server);
+    Scene::own(spec, "[stock]\ncall_timeout = \"40s\"").await
 }
 
 mod cases {
@@ -126,5 +133,21 @@ mod cases {
         assert_eq!((change.units_applied, change.total_stock), (-1_000, TOTAL - 1_000));
         assert_eq!(scene.sell_out(template, 1_000).await, TOTAL - 1_100);
         assert_eq!(scene.books(template).await, Books { coupons: TOTAL - 1_000, ledger: TOTAL - 1_000 });
+    }
+
+    /// Claims whose call hangs are served by the other shard. What the call brings in the end is given back.
+    pub(super) async fn frozen_and_nobody_waits_for_it(scene: &Scene) {
+        let template = scene.template(TOTAL, 1).await;
+        let shard = scene.testbed.shard(1);
+        for round in 0..3 {
+            shard.pause();
+            let results = scene.rush(template, round * 500..(round + 1) * 500).await;
+            let refused: Vec<_> = results.iter().filter_map(|result| result.as_ref().err()).collect();
+            assert!(refused.is_empty(), "nobody waits: {refused:?}");
+            shard.resume();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert_eq!(scene.sell_out(template, 10_000).await, TOTAL - 1_500);
+        assert_eq!(scene.books(template).await, Books { coupons: TOTAL, ledger: TOTAL });
     }
 }
