@@ -22,6 +22,7 @@ use crate::flow::Flow;
 use crate::settle::{Away, Report, Settled, Settler};
 use crate::stock_lane::jitter;
 use crate::store::{MetaStore, RecordStore, StockKey, StockStore};
+use crate::tasks::Tasks;
 use crate::template::{Due, SlotState, Template};
 use crate::watch::{nap, watch};
 
@@ -76,12 +77,14 @@ pub struct Keeper<S, R, M> {
     tended: Mutex<HashSet<TemplateId>>,
     /// The last sub-stock of the last look for what was left behind.
     looked_at: Mutex<Option<StockKey>>,
+    tasks: Tasks,
 }
 
 impl<S: StockStore, R: RecordStore, M: MetaStore> Keeper<S, R, M> {
-    /// A keeper over these stores.
-    pub fn new(flow: Arc<Flow>, settler: Settler<S, R, M>, meta: M, quiet: Quiet) -> Arc<Self> {
-        Arc::new(Self { flow, settler, meta, quiet, tended: Mutex::default(), looked_at: Mutex::default() })
+    /// A keeper over these stores, which tends each template in a task of its own.
+    pub fn new(flow: Arc<Flow>, settler: Settler<S, R, M>, meta: M, quiet: Quiet, tasks: Tasks) -> Arc<Self> {
+        let (tended, looked_at) = (Mutex::default(), Mutex::default());
+        Arc::new(Self { flow, settler, meta, quiet, tended, looked_at, tasks })
     }
 
     /// Serves for ever.
@@ -95,7 +98,7 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Keeper<S, R, M> {
                     Some(template) => self.begin(template),
                     None => return,
                 },
-                _ = look.tick() => drop(tokio::spawn(Arc::clone(&self).look_for_left_behind())),
+                _ = look.tick() => self.tasks.spawn(Arc::clone(&self).look_for_left_behind()),
             }
         }
     }
@@ -104,7 +107,7 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Keeper<S, R, M> {
     fn begin(self: &Arc<Self>, template: TemplateId) {
         if self.tended.lock().insert(template) {
             let keeper = Arc::clone(self);
-            tokio::spawn(async move {
+            self.tasks.spawn(async move {
                 keeper.tend(template).await;
                 keeper.tended.lock().remove(&template);
                 keeper.begin_again_if_needed(template);

@@ -21,7 +21,7 @@
 //! | [`settle`], [`keeper`] | re-deriving stock from the ledgers, and when |
 //! | [`operation`] | everything that is not a claim |
 //! | [`store`] | traits, and the stores on Redis and MySQL |
-//! | [`pipeline`], [`mod@run`] | starting it all |
+//! | [`pipeline`], [`tasks`], [`mod@run`] | starting it all |
 //! | [`config`], [`cli`], [`admin`], [`telemetry`], [`meter`] | for operators |
 
 pub mod admin;
@@ -50,6 +50,7 @@ pub mod server;
 pub mod settle;
 pub mod stock_lane;
 pub mod store;
+pub mod tasks;
 pub mod telemetry;
 pub mod template;
 pub mod verifier;

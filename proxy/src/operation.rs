@@ -5,6 +5,7 @@ mod listing;
 mod stock;
 mod template;
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use scrip_protocol::RequestId;
@@ -19,6 +20,7 @@ use crate::outbox::Ticket;
 use crate::refusal::{Effect, Refusal};
 use crate::settle::Settler;
 use crate::store::{MetaStore, RecordStore, StockStore, TemplateRecord};
+use crate::tasks::Tasks;
 
 /// An operation besides claims.
 #[derive(Debug)]
@@ -54,40 +56,41 @@ pub struct Operations<S, R, M> {
     stock: S,
     record: R,
     meta: M,
+    tasks: Tasks,
 }
 
 impl<S: Clone, R: Clone, M: Clone> Clone for Operations<S, R, M> {
     fn clone(&self) -> Self {
-        let Self { flow, settler, stock, record, meta } = self;
-        let (flow, settler) = (Arc::clone(flow), settler.clone());
-        Self { flow, settler, stock: stock.clone(), record: record.clone(), meta: meta.clone() }
+        let Self { flow, settler, stock, record, meta, tasks } = self;
+        let (flow, settler, tasks) = (Arc::clone(flow), settler.clone(), tasks.clone());
+        Self { flow, settler, stock: stock.clone(), record: record.clone(), meta: meta.clone(), tasks }
     }
 }
 
 impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
     /// Operations over these stores.
-    pub fn new(flow: Arc<Flow>, settler: Settler<S, R, M>, stock: S, record: R, meta: M) -> Self {
-        Self { flow, settler, stock, record, meta }
+    pub fn new(flow: Arc<Flow>, settler: Settler<S, R, M>, stock: S, record: R, meta: M, tasks: Tasks) -> Self {
+        Self { flow, settler, stock, record, meta, tasks }
     }
 
     /// Carries it out in a task of its own and answers, at the deadline at the latest. What changes something goes on
     /// after the deadline to its end.
     pub fn start(&self, operation: Operation, ticket: Ticket, deadline: Instant) {
         let operations = self.clone();
-        let effect = operation.effect();
-        let work = tokio::spawn(async move { operations.carry_out(operation, deadline).await });
-        tokio::spawn(async move {
-            let abort = work.abort_handle();
-            match timeout_at(deadline, work).await {
-                Ok(Ok(Ok(answer))) => ticket.answer(answer),
-                Ok(Ok(Err(Refusal { code, detail }))) => ticket.refuse(code, detail, 0),
-                // A panic, or a shut-down: dropping the ticket says that the outcome is unknown.
-                Ok(Err(_)) => drop(ticket),
+        self.tasks.spawn(async move {
+            let effect = operation.effect();
+            let mut work = pin!(operations.carry_out(operation, deadline));
+            // A panic drops the ticket, which says that the outcome is unknown.
+            match timeout_at(deadline, &mut work).await {
+                Ok(Ok(answer)) => ticket.answer(answer),
+                Ok(Err(Refusal { code, detail })) => ticket.refuse(code, detail, 0),
                 Err(_) if effect == Effect::Read => {
-                    abort.abort();
                     ticket.refuse(Code::DeadlineExceeded, "the deadline passed before it was read".to_owned(), 0);
                 }
-                Err(_) => ticket.refuse(Code::OutcomeUnknown, "the deadline passed; it goes on".to_owned(), 0),
+                Err(_) => {
+                    ticket.refuse(Code::OutcomeUnknown, "the deadline passed; it goes on".to_owned(), 0);
+                    drop(work.await);
+                }
             }
         });
     }

@@ -1,10 +1,6 @@
 //! Starts the stages over a set of stores: the same on real stores and on model stores.
 
-use std::future::Future;
 use std::sync::Arc;
-
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::admin::Health;
 use crate::flow::{Errands, Flow};
@@ -14,6 +10,7 @@ use crate::record_lane::{RecordLane, Sizes};
 use crate::settle::Settler;
 use crate::stock_lane::StockLane;
 use crate::store::{MetaStore, RecordStore, StockStore};
+use crate::tasks::Tasks;
 use crate::verifier;
 
 /// The three stores of a deployment.
@@ -40,59 +37,32 @@ pub struct Tuning {
     pub stripe_seed: u16,
 }
 
-/// The running stages. Dropping it stops them where they stand, as a crash would.
-#[derive(Debug)]
-pub struct Pipeline {
-    tasks: TaskTracker,
-    stop: CancellationToken,
-}
-
-impl Pipeline {
-    /// Starts every lane and task.
-    pub fn start<S: StockStore, R: RecordStore, M: MetaStore>(
-        flow: &Arc<Flow>,
-        errands: Errands,
-        stores: &Stores<S, R, M>,
-        tuning: Tuning,
-        health: &Arc<Health>,
-    ) -> (Self, Operations<S, R, M>) {
-        let pipeline = Self { tasks: TaskTracker::new(), stop: CancellationToken::new() };
-        let Stores { stock, record, meta } = stores;
-        for index in 0..flow.stock.len() {
-            pipeline.spawn(StockLane::new(Arc::clone(flow), stock.clone(), index, Arc::clone(health)).run());
-        }
-        let recent_max = tuning.recent_max / flow.record.len().max(1);
-        let sizes = Sizes { rows_max: tuning.batch_rows_max, recent_max };
-        for (index, queue) in flow.record.iter().enumerate() {
-            let writer = record.writer(queue.primary, queue.lane);
-            let stripe = tuning.stripe_seed.wrapping_add(queue.lane);
-            let lane = RecordLane::new(Arc::clone(flow), writer, index, stripe, sizes, Arc::clone(health));
-            pipeline.spawn(lane.run());
-        }
-        let (topology, meter) = (Arc::clone(&flow.topology), Arc::clone(&flow.meter));
-        let settler = Settler::new(topology, stock.clone(), record.clone(), meta.clone(), meter);
-        let keeper = Keeper::new(Arc::clone(flow), settler.clone(), meta.clone(), tuning.quiet);
-        pipeline.spawn(keeper.run(errands.tend));
-        pipeline.spawn(verifier::run(Arc::clone(flow), meta.clone(), errands.verify));
-        let operations = Operations::new(Arc::clone(flow), settler, stock.clone(), record.clone(), meta.clone());
-        (pipeline, operations)
+/// Starts every lane and task. All of them, and what they start in turn, run as `tasks` says.
+pub fn start<S: StockStore, R: RecordStore, M: MetaStore>(
+    flow: &Arc<Flow>,
+    errands: Errands,
+    stores: &Stores<S, R, M>,
+    tuning: Tuning,
+    health: &Arc<Health>,
+    tasks: &Tasks,
+) -> Operations<S, R, M> {
+    let Stores { stock, record, meta } = stores;
+    for index in 0..flow.stock.len() {
+        tasks.spawn(StockLane::new(Arc::clone(flow), stock.clone(), index, Arc::clone(health)).run());
     }
-
-    /// Runs a task for as long as the pipeline.
-    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let stop = self.stop.clone();
-        self.tasks.spawn(async move {
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => {}
-                () = task => {}
-            }
-        });
+    let recent_max = tuning.recent_max / flow.record.len().max(1);
+    let sizes = Sizes { rows_max: tuning.batch_rows_max, recent_max };
+    for (index, queue) in flow.record.iter().enumerate() {
+        let writer = record.writer(queue.primary, queue.lane);
+        let stripe = tuning.stripe_seed.wrapping_add(queue.lane);
+        let lane = RecordLane::new(Arc::clone(flow), writer, index, stripe, sizes, Arc::clone(health));
+        tasks.spawn(lane.run());
     }
-}
-
-impl Drop for Pipeline {
-    fn drop(&mut self) {
-        self.stop.cancel();
-    }
+    let (topology, meter) = (Arc::clone(&flow.topology), Arc::clone(&flow.meter));
+    let settler = Settler::new(topology, stock.clone(), record.clone(), meta.clone(), meter);
+    let keeper = Keeper::new(Arc::clone(flow), settler.clone(), meta.clone(), tuning.quiet, tasks.clone());
+    tasks.spawn(keeper.run(errands.tend));
+    tasks.spawn(verifier::run(Arc::clone(flow), meta.clone(), errands.verify));
+    let (flow, tasks) = (Arc::clone(flow), tasks.clone());
+    Operations::new(flow, settler, stock.clone(), record.clone(), meta.clone(), tasks)
 }

@@ -21,13 +21,14 @@ use crate::coupon_id::CouponIds;
 use crate::flow::{Errands, Flow, FlowLimits};
 use crate::keeper::Quiet;
 use crate::operation::Operations;
-use crate::pipeline::{Pipeline, Stores, Tuning};
+use crate::pipeline::{self, Stores, Tuning};
 use crate::refresh::Refresher;
 use crate::server;
 use crate::store::StoreError;
 use crate::store::mysql::check::{Warning, check_primary};
 use crate::store::mysql::{MysqlLimits, MysqlStore, RECORD_ROWS_MAX};
 use crate::store::redis::{ConnectError, RedisStockStore};
+use crate::tasks::Tasks;
 use crate::telemetry::{self, TelemetryError};
 
 /// Why a proxy could not run.
@@ -77,10 +78,11 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()> + Send + 'st
     let admin_listener = bind(config.admin_listen).await?;
 
     let (flow, errands) = flow(&config, &topology);
-    let (pipeline, operations) = start(&config, &flow, errands, &stores, &health)?;
-    pipeline.spawn(telemetry::upkeep(metrics.clone()));
+    let (tasks, running) = Tasks::on_tokio();
+    let operations = start(&config, &flow, errands, &stores, &health, &tasks)?;
+    tasks.spawn(telemetry::upkeep(metrics.clone()));
     let stopped = CancellationToken::new();
-    pipeline.spawn(report_weak_settings(Arc::clone(&topology), config.mysql_limits()));
+    tasks.spawn(report_weak_settings(Arc::clone(&topology), config.mysql_limits()));
     announce(&config, &listener, &admin_listener)?;
     let stop = stopped.clone().cancelled_owned();
     let admin = tokio::spawn(admin::serve(admin_listener, Arc::clone(&health), render(&flow, metrics), stop));
@@ -95,7 +97,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()> + Send + 'st
         }
     };
     server::serve(listener, reception, config.limits.connections_max, draining).await;
-    drop(pipeline);
+    drop(running);
     stopped.cancel();
     admin.await.map_err(|error| RunError::Admin(io::Error::other(error)))?.map_err(RunError::Admin)
 }
@@ -138,7 +140,8 @@ fn start(
     errands: Errands,
     stores: &RealStores,
     health: &Arc<Health>,
-) -> Result<(Pipeline, RealOperations), RunError> {
+    tasks: &Tasks,
+) -> Result<RealOperations, RunError> {
     let tuning = Tuning {
         batch_rows_max: config.limits.batch_rows_max.min(RECORD_ROWS_MAX),
         recent_max: config.limits.recent_max,
@@ -149,12 +152,12 @@ fn start(
         },
         stripe_seed: rand::random(),
     };
-    let (pipeline, operations) = Pipeline::start(flow, errands, stores, tuning, health);
+    let operations = pipeline::start(flow, errands, stores, tuning, health, tasks);
     let (flow, health) = (Arc::clone(flow), Arc::clone(health));
     let (cache, every) = (stores.stock.template_cache()?, config.templates.refresh_interval);
     let owner = format!("{}-{}", config.name, std::process::id());
-    pipeline.spawn(Refresher::new(flow, stores.meta.clone(), cache, health, owner, every).run());
-    Ok((pipeline, operations))
+    tasks.spawn(Refresher::new(flow, stores.meta.clone(), cache, health, owner, every).run());
+    Ok(operations)
 }
 
 fn render(flow: &Arc<Flow>, metrics: PrometheusHandle) -> admin::Render {
