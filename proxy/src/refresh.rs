@@ -14,7 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use crate::admin::{Component, Health, Status};
 use crate::flow::Flow;
 use crate::operation::message;
-use crate::store::redis::{CachedTemplate, TemplateCache};
+use crate::store::cache::{CacheStore, CachedTemplate};
 use crate::store::{MetaError, MetaStore, StoreError, TemplateRecord};
 
 /// Templates of one read.
@@ -22,26 +22,19 @@ const PAGE: u32 = 500;
 
 /// Refreshes the snapshot.
 #[derive(Debug)]
-pub struct Refresher<M> {
+pub struct Refresher<M, C> {
     flow: Arc<Flow>,
     meta: M,
-    cache: TemplateCache,
+    cache: C,
     health: Arc<Health>,
     owner: String,
     every: Duration,
     known: u64,
 }
 
-impl<M: MetaStore> Refresher<M> {
+impl<M: MetaStore, C: CacheStore> Refresher<M, C> {
     /// `owner`: names this proxy in the lock.
-    pub fn new(
-        flow: Arc<Flow>,
-        meta: M,
-        cache: TemplateCache,
-        health: Arc<Health>,
-        owner: String,
-        every: Duration,
-    ) -> Self {
+    pub fn new(flow: Arc<Flow>, meta: M, cache: C, health: Arc<Health>, owner: String, every: Duration) -> Self {
         Self { flow, meta, cache, health, owner, every, known: 0 }
     }
 

@@ -33,7 +33,7 @@ mod templates;
 
 pub use check::Warning;
 pub use settings::Timeouts;
-pub use templates::{CachedTemplate, Changes, TemplateCache};
+pub use templates::TemplateCache;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use scrip_chaos::testbed::{RestartWith, Testbed};
 use scrip_proxy::store::StoreError;
-use scrip_proxy::store::redis::{CachedTemplate, Changes, TemplateCache};
+use scrip_proxy::store::cache::{CacheStore, CachedTemplate, Changes};
+use scrip_proxy::store::redis::TemplateCache;
 
 use super::{key, one_shard};
 

@@ -14,7 +14,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use fred::interfaces::Resp3Frame;
 use fred::types::Value;
 use scrip_protocol::TemplateId;
@@ -22,6 +21,7 @@ use scrip_protocol::TemplateId;
 use super::link::{CallError, Link};
 use super::{KEY_COUNT_MAX, library, reply};
 use crate::store::StoreError;
+use crate::store::cache::{CacheStore, CachedTemplate, Changes};
 
 /// Decides the shard.
 pub(super) const KEY: &str = "templates";
@@ -35,82 +35,9 @@ pub struct TemplateCache {
     link: Link,
 }
 
-/// A template as it is cached.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CachedTemplate {
-    /// Which.
-    pub template: TemplateId,
-    /// Grows with every change of any template; below 2^53.
-    pub revision: u64,
-    /// The template, encoded by the caller.
-    pub blob: Bytes,
-}
-
-/// What changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Changes {
-    /// The cache holds all that changed up to this revision. 0: it is empty, or was lost.
-    pub head: u64,
-    /// By revision. Fewer than asked for: there are no more.
-    pub templates: Vec<CachedTemplate>,
-}
-
 impl TemplateCache {
     pub(super) fn new(link: Link) -> Self {
         Self { link }
-    }
-
-    /// Takes the lock for `ttl`, if nobody holds it. It is not given back: it ends by itself.
-    ///
-    /// Cancellation: the lock may have been taken, and then ends by itself.
-    ///
-    /// # Errors
-    /// As [`StoreError`] says.
-    pub async fn lock(&self, owner: &str, ttl: Duration) -> Result<bool, StoreError> {
-        let ttl_ms = i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX).max(1);
-        let words = [Value::from_static_str("NX"), Value::from_static_str("PX"), Value::Integer(ttl_ms)];
-        let args = [Value::from_static_str(LOCK), Value::from(owner)].into_iter().chain(words).collect();
-        let frame = self.link.call("SET", args, self.link.timeouts().cache).await?;
-        Ok(!reply::is_nil(&frame))
-    }
-
-    /// Writes templates, and answers the head. They are all that changed above `since` up to the last of them, by
-    /// revision, [`KEY_COUNT_MAX`] at most. The head moves only if it had reached `since`.
-    ///
-    /// Cancellation: all of it is written, or nothing.
-    ///
-    /// # Errors
-    /// As [`StoreError`] says.
-    pub async fn put(&self, since: u64, templates: &[CachedTemplate]) -> Result<u64, StoreError> {
-        if templates.len() > KEY_COUNT_MAX {
-            let what = format!("{} templates in one call; {KEY_COUNT_MAX} at most", templates.len());
-            return Err(StoreError::Refused(what));
-        }
-        // Makes sure of the library, and of a run for the head to carry.
-        library::run(&self.link).await?;
-        let mut args = vec![Value::from(since.to_string())];
-        args.extend(templates.iter().flat_map(arguments));
-        let frame = self.fcall("scrip_templates_put", args).await?;
-        reply::whole(&frame).ok_or_else(|| reply::not_understood(&self.link, "scrip_templates_put").into())
-    }
-
-    /// The head, and up to `count_max` templates that changed above `revision`.
-    ///
-    /// Cancellation: harmless, it only reads.
-    ///
-    /// # Errors
-    /// As [`StoreError`] says.
-    pub async fn changed_since(&self, revision: u64, count_max: u32) -> Result<Changes, StoreError> {
-        let args = vec![Value::from(revision.to_string()), Value::from(count_max.to_string())];
-        let frame = match self.fcall("scrip_templates_changed", args).await {
-            Err(CallError::Answer(what)) if library::is_missing(&what) => {
-                return Ok(Changes { head: 0, templates: Vec::new() });
-            }
-            answer => answer?,
-        };
-        reply::array(frame)
-            .and_then(|frames| changes(&frames))
-            .ok_or_else(|| reply::not_understood(&self.link, "scrip_templates_changed").into())
     }
 
     /// One template, if the cache has it.
@@ -138,6 +65,45 @@ impl TemplateCache {
     async fn fcall(&self, function: &'static str, args: Vec<Value>) -> Result<Resp3Frame, CallError> {
         let keys = KEYS.iter().copied().map(Value::from_static_str);
         self.link.fcall(function, keys, args.into_iter(), self.link.timeouts().cache).await
+    }
+}
+
+impl CacheStore for TemplateCache {
+    /// Cancellation: the lock may have been taken, and then ends by itself.
+    async fn lock(&self, owner: &str, ttl: Duration) -> Result<bool, StoreError> {
+        let ttl_ms = i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX).max(1);
+        let words = [Value::from_static_str("NX"), Value::from_static_str("PX"), Value::Integer(ttl_ms)];
+        let args = [Value::from_static_str(LOCK), Value::from(owner)].into_iter().chain(words).collect();
+        let frame = self.link.call("SET", args, self.link.timeouts().cache).await?;
+        Ok(!reply::is_nil(&frame))
+    }
+
+    /// At most [`KEY_COUNT_MAX`] templates. Cancellation: all of it is written, or nothing.
+    async fn put(&self, since: u64, templates: &[CachedTemplate]) -> Result<u64, StoreError> {
+        if templates.len() > KEY_COUNT_MAX {
+            let what = format!("{} templates in one call; {KEY_COUNT_MAX} at most", templates.len());
+            return Err(StoreError::Refused(what));
+        }
+        // Makes sure of the library, and of a run for the head to carry.
+        library::run(&self.link).await?;
+        let mut args = vec![Value::from(since.to_string())];
+        args.extend(templates.iter().flat_map(arguments));
+        let frame = self.fcall("scrip_templates_put", args).await?;
+        reply::whole(&frame).ok_or_else(|| reply::not_understood(&self.link, "scrip_templates_put").into())
+    }
+
+    /// Cancellation: harmless, it only reads.
+    async fn changed_since(&self, revision: u64, count_max: u32) -> Result<Changes, StoreError> {
+        let args = vec![Value::from(revision.to_string()), Value::from(count_max.to_string())];
+        let frame = match self.fcall("scrip_templates_changed", args).await {
+            Err(CallError::Answer(what)) if library::is_missing(&what) => {
+                return Ok(Changes { head: 0, templates: Vec::new() });
+            }
+            answer => answer?,
+        };
+        reply::array(frame)
+            .and_then(|frames| changes(&frames))
+            .ok_or_else(|| reply::not_understood(&self.link, "scrip_templates_changed").into())
     }
 }
 
