@@ -161,6 +161,8 @@ impl<W: RecordWriter> RecordLane<W> {
             if first {
                 self.conflicts.add(met);
             }
+            // Who was refused during the look-up must not be recorded after all.
+            self.drop_late();
             self.set_doubles_aside();
             if self.group.is_empty() {
                 return Ok(());
