@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use scrip_chaos::demo::{self, DemoSpec, Ending};
 use scrip_chaos::run::{self, RunSpec};
 use scrip_chaos::testbed::TestbedSpec;
-use scrip_chaos::{install, model, suite, up};
+use scrip_chaos::{install, model, sim, suite, up};
 use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(Parser)]
@@ -47,6 +47,8 @@ enum Command {
         #[arg(long)]
         list: bool,
     },
+    /// Runs the proxy's pipeline on model stores, in virtual time: everything that happens follows from a seed.
+    Sim(sim::command::Options),
 }
 
 #[derive(Subcommand)]
@@ -105,6 +107,8 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Model { bound, mutant, list } => {
             return Ok(model::command::run(&model::command::Options { bound, mutant, list }));
         }
+        // A runtime of its own in a thread of its own: in this one there is one already.
+        Command::Sim(options) => return Ok(tokio::task::spawn_blocking(move || sim::command::run(&options)).await?),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -9,7 +9,8 @@ const ARROWS: [(&str, &str, &[&str], &[&str]); 6] = [
     ("shard-config", "scrip-shard-config", &[], &[]),
     ("client-sdk", "scrip-client", &["scrip-protocol"], &[]),
     ("proxy", "scrip-proxy", &["scrip-protocol", "scrip-shard-config"], &[]),
-    ("chaos", "scrip-chaos", &["scrip-client", "scrip-protocol", "scrip-shard-config"], &["scrip-proxy"]),
+    // The proxy itself for `chaos::sim`, which runs its pipeline on model stores.
+    ("chaos", "scrip-chaos", &["scrip-client", "scrip-protocol", "scrip-proxy", "scrip-shard-config"], &[]),
     ("bench", "scrip-bench", &["scrip-chaos", "scrip-client", "scrip-protocol", "scrip-shard-config"], &[]),
 ];
 

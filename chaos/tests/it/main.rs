@@ -12,6 +12,7 @@ mod proxy;
 mod record_store;
 mod redis;
 mod run;
+mod sim;
 mod start;
 mod stock_store;
 mod support;

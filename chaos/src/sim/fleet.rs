@@ -1,0 +1,218 @@
+//! The proxies: the whole pipeline of each, in a process that can be stopped and killed, and a way to ask it something.
+//!
+//! A request enters below the TCP connection, as the value that the connection makes of it, and its answer leaves through
+//! the same outbox that the connection writes from. The connection itself works on a socket of the operating system, whose
+//! timing no seed decides; it is tested on real sockets.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use prost::Message;
+use scrip_client::{RequestId, TemplateId, UserId};
+use scrip_protocol::frame;
+use scrip_protocol::v1::Response;
+use scrip_proxy::admin::Health;
+use scrip_proxy::clock::Clock;
+use scrip_proxy::coupon_id::{CouponIds, CouponKey};
+use scrip_proxy::flow::{Arrival, Flow, FlowLimits, Purpose};
+use scrip_proxy::keeper::Quiet;
+use scrip_proxy::operation::{Operation, Operations};
+use scrip_proxy::outbox::Outbox;
+use scrip_proxy::pipeline::{self, Stores, Tuning};
+use scrip_proxy::refresh::Refresher;
+use scrip_shard_config::Topology;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout};
+
+use super::dice::Dice;
+use super::plan::Size;
+use super::process::Process;
+use super::stores::ModelStores;
+use super::world::{EPOCH_MS, Sim};
+
+/// Requests that may wait anywhere in a proxy: more than a run has.
+const QUEUE_MAX: usize = 4_096;
+
+type ModelOperations = Operations<ModelStores, ModelStores, ModelStores>;
+
+/// What a proxy is asked.
+#[derive(Debug)]
+pub enum Asked {
+    /// A claim, or a question about one.
+    Claim {
+        /// Whose.
+        user: UserId,
+        /// Of which template.
+        template: TemplateId,
+        /// The caller's id.
+        request: RequestId,
+        /// What is wanted.
+        purpose: Purpose,
+    },
+    /// Anything else.
+    Operation(Operation),
+}
+
+/// What came back.
+#[derive(Debug)]
+pub enum Heard {
+    /// An answer.
+    Answer(Response),
+    /// Nothing was sent: there is no such proxy now.
+    NotSent,
+    /// Nothing came in time, or the proxy died.
+    Nothing,
+}
+
+#[derive(Debug)]
+struct Node {
+    process: Arc<Process>,
+    flow: Arc<Flow>,
+    operations: ModelOperations,
+    outbox: Arc<Outbox>,
+    waiting: Arc<Mutex<Waiting>>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    next: u64,
+    calls: BTreeMap<u64, oneshot::Sender<Response>>,
+}
+
+/// All proxies.
+#[derive(Debug)]
+pub struct Fleet {
+    nodes: Mutex<Vec<Option<Arc<Node>>>>,
+}
+
+impl Fleet {
+    /// No proxy yet, but places for them.
+    pub fn new(count: usize) -> Self {
+        Self { nodes: Mutex::new((0..count).map(|_| None).collect()) }
+    }
+
+    /// Starts a proxy unless it runs.
+    pub fn start(&self, sim: &Sim, topology: &Arc<Topology>, size: Size, slot: usize, seed: u64) {
+        let mut nodes = self.nodes.lock();
+        if nodes[slot].is_none() {
+            sim.world().note(format_args!("proxy {slot} starts"));
+            nodes[slot] = Some(Arc::new(Node::start(sim, topology, size, slot, seed)));
+        }
+    }
+
+    /// Ends a proxy where it stands.
+    pub fn kill(&self, slot: usize) {
+        if let Some(node) = self.nodes.lock()[slot].take() {
+            node.process.kill();
+            node.waiting.lock().calls.clear();
+        }
+    }
+
+    /// A proxy stands still.
+    pub fn stop(&self, slot: usize) {
+        if let Some(node) = &self.nodes.lock()[slot] {
+            node.process.stop();
+        }
+    }
+
+    /// It goes on.
+    pub fn resume(&self, slot: usize) {
+        if let Some(node) = &self.nodes.lock()[slot] {
+            node.process.resume();
+        }
+    }
+
+    /// Asks a proxy. `way`: how long the request travels. The proxy answers within `deadline`; the caller listens for
+    /// `patience`.
+    pub async fn ask(&self, slot: usize, asked: Asked, way: Duration, deadline: Duration, patience: Duration) -> Heard {
+        let Some(node) = self.nodes.lock()[slot].clone() else { return Heard::NotSent };
+        let answer = node.ask(asked, way, deadline);
+        drop(node);
+        match timeout(patience, answer).await {
+            Ok(Ok(response)) => Heard::Answer(response),
+            Ok(Err(_)) | Err(_) => Heard::Nothing,
+        }
+    }
+}
+
+impl Node {
+    fn start(sim: &Sim, topology: &Arc<Topology>, size: Size, slot: usize, seed: u64) -> Self {
+        let mut dice = Dice::new(seed);
+        let process = Process::new(slot, Dice::new(dice.roll()));
+        let (tasks, stores) = (process.tasks(), ModelStores::new(sim.clone(), Arc::clone(&process)));
+        let limits = FlowLimits {
+            stock_queue_max: QUEUE_MAX,
+            record_queue_max: QUEUE_MAX,
+            parked_max: QUEUE_MAX,
+            lanes_per_primary: size.lanes,
+        };
+        let started = Instant::now();
+        let begun_ms = EPOCH_MS + sim.world().at_ms();
+        let clock = Clock::new(move || begun_ms + u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
+        let ids = CouponIds::new(&CouponKey::new([7; 16]));
+        let (flow, errands) = Flow::new(Arc::clone(topology), limits, clock, ids, dice.roll());
+        let (flow, health) = (Arc::new(flow), Arc::new(Health::new("simulated", topology)));
+        let tuning = Tuning {
+            batch_rows_max: size.batch_rows_max,
+            recent_max: size.recent_max,
+            quiet: Quiet {
+                first: Duration::from_millis(100),
+                max: Duration::from_secs(1),
+                move_after: Duration::from_millis(size.move_after_ms),
+            },
+            stripe_seed: dice.roll() as u16,
+        };
+        let all = Stores { stock: stores.clone(), record: stores.clone(), meta: stores.clone() };
+        let operations = pipeline::start(&flow, errands, &all, tuning, &health, &tasks);
+        let every = Duration::from_millis(250);
+        let refresher = Refresher::new(Arc::clone(&flow), stores.clone(), stores, health, format!("p{slot}"), every);
+        tasks.spawn(refresher.run());
+        let outbox = Outbox::new(Arc::clone(&flow.meter), Arc::new(AtomicUsize::new(0)));
+        let waiting = Arc::default();
+        tasks.spawn(hand_out(Arc::clone(&outbox), Arc::clone(&waiting)));
+        Self { process, flow, operations, outbox, waiting }
+    }
+
+    fn ask(&self, asked: Asked, way: Duration, deadline: Duration) -> oneshot::Receiver<Response> {
+        let (sender, answer) = oneshot::channel();
+        let id = {
+            let mut waiting = self.waiting.lock();
+            waiting.next += 1;
+            let id = waiting.next;
+            waiting.calls.insert(id, sender);
+            id
+        };
+        let (flow, operations, outbox) = (Arc::clone(&self.flow), self.operations.clone(), Arc::clone(&self.outbox));
+        self.process.tasks().spawn(async move {
+            tokio::time::sleep(way).await;
+            let now = Instant::now();
+            let (ticket, deadline) = (outbox.ticket(id, now), now + deadline);
+            match asked {
+                Asked::Claim { user, template, request, purpose } => {
+                    let arrival = Arrival { ticket, user, template, request, purpose, deadline };
+                    flow.arrive(arrival, flow.clock.now_ms());
+                }
+                Asked::Operation(operation) => operations.start(operation, ticket, deadline),
+            }
+        });
+        answer
+    }
+}
+
+/// Does what a connection does with its outbox.
+async fn hand_out(outbox: Arc<Outbox>, waiting: Arc<Mutex<Waiting>>) {
+    loop {
+        outbox.filled().await;
+        let mut bytes = outbox.take();
+        while let Ok(Some(frame)) = frame::take(&mut bytes, usize::MAX) {
+            let Ok(response) = Response::decode(frame) else { continue };
+            if let Some(call) = waiting.lock().calls.remove(&response.id) {
+                // The caller may have stopped listening.
+                drop(call.send(response));
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What the stores hold at the end, for the oracle, and what the oracle may ask for.
+
+use std::time::Duration;
+
+use scrip_client::Code;
+use scrip_proxy::store::StockKey;
+use scrip_shard_config::{SubStock, Tail, stock_key};
+
+use super::plan::Plan;
+use super::world::World;
+use crate::history::{History, Told};
+use crate::oracle::{
+    self, Circumstances, CouponRow, LedgerRow, ServerSettings, StockRow, StoresView, SubStockRow, TemplateRow,
+};
+
+/// Everything that is wrong at the end, in the oracle's words.
+pub fn check(world: &mut World, plan: &Plan) -> Vec<String> {
+    let view = view(world);
+    let circumstances = Circumstances {
+        demand_exceeds_stock: world.lost_for_good.is_empty(),
+        replenished: plan.changes_stock(),
+        // Allowances are told as "unknown".
+        doubt_resolved: world.lost.is_empty() && !plan.changes_stock() && !plan.pauses(),
+    };
+    let history = allowances(world, plan);
+    let verdict = oracle::check(&history, &view, circumstances);
+    let unsold = view.templates.iter().filter(|row| !world.lost_for_good.contains(&row.template)).filter_map(|row| {
+        let issued = view.coupons.iter().filter(|coupon| coupon.template == row.template).count() as u64;
+        let text = || format!("template {}: {issued} of {} units are sold", row.template, row.total_stock);
+        (issued != row.total_stock).then(text)
+    });
+    let violations = verdict.violations().into_iter().map(|violation| format!("{:?}: {violation}", violation.kind));
+    violations.chain(unsold).collect()
+}
+
+/// The stores as the oracle reads them.
+pub fn view(world: &mut World) -> StoresView {
+    let mut view = StoresView::default();
+    meta(world, &mut view);
+    primaries(world, &mut view);
+    stock(world, &mut view);
+    view
+}
+
+fn meta(world: &World, view: &mut StoresView) {
+    for found in world.meta.templates.values() {
+        let template = found.record.template;
+        // Units that a fail-over lost after all were sold are not counted anew.
+        let sold_out = found.record.sold_out && !world.lost_for_good.contains(&template);
+        view.templates.push(TemplateRow { template, total_stock: found.record.total_stock, sold_out });
+        let row = |own: &super::meta::Own| SubStockRow {
+            template,
+            sub_stock: own.record.key.sub_stock,
+            allotment: own.record.allotment,
+            epoch: own.record.epoch,
+        };
+        view.sub_stocks.extend(found.sub_stocks.iter().map(row));
+    }
+}
+
+fn primaries(world: &World, view: &mut StoresView) {
+    for (primary, at) in world.primaries.iter().zip(&world.topology.primaries) {
+        for (&(user, template, seq), row) in &primary.data.coupons {
+            view.coupons.push(CouponRow {
+                primary: at.id,
+                home: world.topology.primary_of(Tail::of_user(user.get())),
+                user,
+                template,
+                seq: u32::from(seq),
+                request: row.request,
+                sub_stock: row.sub_stock,
+            });
+        }
+        for ((StockKey { template, sub_stock }, _), ledger) in &primary.data.ledgers {
+            let (template, sub_stock) = (*template, *sub_stock);
+            view.ledgers.push(LedgerRow { primary: at.id, template, sub_stock, issued: ledger.issued });
+        }
+        view.servers.push(ServerSettings {
+            primary: at.id,
+            version: "a model".to_owned(),
+            flush_log_at_commit: 1,
+            doublewrite: true,
+            binlog: true,
+            sync_binlog: 1,
+        });
+    }
+}
+
+fn stock(world: &mut World, view: &mut StoresView) {
+    let keys: Vec<(scrip_client::TemplateId, SubStock)> =
+        view.sub_stocks.iter().map(|row| (row.template, row.sub_stock)).collect();
+    for (template, sub_stock) in keys {
+        let shard = usize::from(world.topology.shard_of_key(&stock_key(template.get(), sub_stock)).0);
+        let key = StockKey { template, sub_stock };
+        if let Some(key) = world.shards[shard].redis().living(key) {
+            view.stock.push(StockRow { template, sub_stock, epoch: key.epoch, left: key.count });
+        }
+    }
+}
+
+/// What the oracle must not blame, as told "unknown".
+///
+/// A fail-over to a replica that lacked commits makes answers from before it untrue: that is the replication which was
+/// chosen. What it lost of a template that had been sold out stays unsold. And where stock is added, or a template paused and
+/// resumed, one of two sends at the same time may be refused before, and the other one granted after.
+fn allowances(world: &World, plan: &Plan) -> History {
+    let changes = plan.changes_stock() || plan.pauses();
+    if world.lost.is_empty() && !changes {
+        return world.history.clone();
+    }
+    let last_us = world.lost.values().max().copied().unwrap_or(0);
+    let requests = world.history.requests();
+    let mut granted = vec![false; requests.len()];
+    for sent in world.history.sends() {
+        granted[sent.request.0 as usize] |= matches!(sent.told, Told::Coupon { .. });
+    }
+    let mut history = History::default();
+    world.history.templates().iter().for_each(|fact| history.created(*fact));
+    for request in requests {
+        history.request(*request);
+    }
+    for sent in world.history.sends() {
+        let number = sent.request.0 as usize;
+        let request = &requests[number];
+        let is_allowed = match sent.told {
+            Told::Coupon { .. } => world.lost.get(&request.id).is_some_and(|lost_us| sent.sent_at_us <= *lost_us),
+            Told::NotApplied(Code::SoldOut) if world.lost_for_good.contains(&request.template) => true,
+            Told::NotApplied(Code::SoldOut) if sent.sent_at_us <= last_us => true,
+            Told::NotApplied(Code::LimitReached) => world.lost_users.contains(&(request.user, request.template)),
+            Told::NotApplied(Code::SoldOut | Code::TemplatePaused) => changes && granted[number],
+            Told::NotApplied(_) | Told::Unknown(_) | Told::Nothing => false,
+        };
+        let index = history.sent(sent.request, Duration::from_micros(sent.sent_at_us));
+        if !is_allowed {
+            history.answered(index, Duration::from_micros(sent.answered_at_us), sent.told);
+        }
+    }
+    for operation in world.history.operations() {
+        let at = Duration::from_micros(operation.sent_at_us);
+        let index = history.operating(operation.template, operation.action, at);
+        history.operated(index, Duration::from_micros(operation.answered_at_us), operation.told);
+    }
+    for asked in world.history.asks() {
+        let is_lost = world.lost.contains_key(&requests[asked.request.0 as usize].id);
+        let index = history.asked(asked.request, Duration::from_micros(asked.asked_at_us));
+        if !is_lost {
+            history.found(index, Duration::from_micros(asked.answered_at_us), asked.found);
+        }
+    }
+    history
+}

@@ -1,0 +1,59 @@
+//! Stores that leave out one rule each: what the pipeline relies on, and what must be noticed when it is missing.
+
+/// One deviation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mutant {
+    /// A release is carried out twice.
+    ReleaseTwice,
+    /// An outcome that is not known is reported as not applied, so that the unit is given back.
+    UnknownIsRefused,
+    /// An install is not bound to the nonce of step 0, and not to a higher epoch.
+    InstallUnbound,
+    /// The nonce survives a restart with old data, as the run_id does.
+    NonceSurvives,
+    /// A deduction does not look at the nonce.
+    DeductIgnoresNonce,
+    /// A release does not look at the epoch.
+    ReleaseIgnoresEpoch,
+    /// A record does not look at the fence.
+    FenceUnchecked,
+    /// A record looks at the fence of the first claim of its batch only.
+    OneFenceForABatch,
+    /// A record does not look at the server in the fence.
+    FenceWithoutServer,
+    /// A settle reads what was issued before it locks the ledgers.
+    IssuedReadEarly,
+    /// A settle does not notice that the server behind a primary changed.
+    AnyServer,
+    /// A sub-stock counts as drained whatever is left of it.
+    SoldOutEarly,
+    /// A number that was seen on another connection is taken on trust.
+    SeenAnywhere,
+    /// An acknowledged commit is lost in a crash.
+    CommitsNotDurable,
+}
+
+/// Every mutant, with the name by which it is asked for.
+pub const MUTANTS: [(Mutant, &str); 14] = [
+    (Mutant::ReleaseTwice, "release-twice"),
+    (Mutant::UnknownIsRefused, "release-after-unknown-commit"),
+    (Mutant::InstallUnbound, "install-unbound"),
+    (Mutant::NonceSurvives, "nonce-survives"),
+    (Mutant::DeductIgnoresNonce, "deduct-ignores-nonce"),
+    (Mutant::ReleaseIgnoresEpoch, "release-ignores-epoch"),
+    (Mutant::FenceUnchecked, "fence-unchecked"),
+    (Mutant::OneFenceForABatch, "one-fence-for-a-batch"),
+    (Mutant::FenceWithoutServer, "fence-without-server"),
+    (Mutant::IssuedReadEarly, "issued-read-early"),
+    (Mutant::AnyServer, "any-server"),
+    (Mutant::SoldOutEarly, "sold-out-early"),
+    (Mutant::SeenAnywhere, "seen-anywhere"),
+    (Mutant::CommitsNotDurable, "commits-not-durable"),
+];
+
+impl Mutant {
+    /// The mutant of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        MUTANTS.iter().find(|(_, known)| *known == name).map(|(mutant, _)| *mutant)
+    }
+}

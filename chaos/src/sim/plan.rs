@@ -1,0 +1,123 @@
+//! What happens in a run, drawn from the seed before it begins: claims, operators, faults. A plan can be cut down, which is
+//! how a failing run becomes a short one.
+
+mod draw;
+mod tell;
+
+use super::fault::{FaultPlan, What};
+
+/// A run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Decides everything else: delays, losses, orders.
+    pub seed: u64,
+    /// What there is.
+    pub size: Size,
+    /// The templates, in the order of their creation.
+    pub templates: Vec<TemplatePlan>,
+    /// What clients want.
+    pub claims: Vec<ClaimPlan>,
+    /// What operators do.
+    pub changes: Vec<ChangePlan>,
+    /// What breaks.
+    pub faults: Vec<FaultPlan>,
+    /// When all faults end.
+    pub heal_at_ms: u64,
+}
+
+/// What there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Proxies.
+    pub proxies: usize,
+    /// Primaries.
+    pub primaries: u16,
+    /// Shards.
+    pub shards: u16,
+    /// Sub-stocks of a template on each shard.
+    pub sub_stocks_per_shard: u16,
+    /// Ledger rows of a sub-stock on each primary.
+    pub stripes: u16,
+    /// Record lanes of each primary.
+    pub lanes: u16,
+    /// Rows of a batch at most.
+    pub batch_rows_max: usize,
+    /// Users and templates whose coupons the record lanes remember.
+    pub recent_max: usize,
+    /// How long a shard is away before its units are moved, in milliseconds.
+    pub move_after_ms: u64,
+}
+
+/// A template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TemplatePlan {
+    /// Its stock.
+    pub total: u64,
+    /// Its limit per user.
+    pub limit: u32,
+}
+
+/// One thing that a caller wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClaimPlan {
+    /// When.
+    pub at_ms: u64,
+    /// For whom.
+    pub user: u64,
+    /// Of which template, by its index.
+    pub template: usize,
+    /// The deadline of each send.
+    pub deadline_ms: u64,
+    /// How long the caller listens.
+    pub patience_ms: u64,
+    /// How often it is sent at most, before the end.
+    pub sends_max: u32,
+    /// The first send goes to two proxies at once.
+    pub doubled: bool,
+    /// The first send says that it is the first.
+    pub promises: bool,
+    /// What became of it is asked, and not only sent again.
+    pub asks: bool,
+}
+
+/// One thing that an operator does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChangePlan {
+    /// When.
+    pub at_ms: u64,
+    /// With which template, by its index.
+    pub template: usize,
+    /// What.
+    pub change: Change,
+}
+
+/// What an operator does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Adds units, or withdraws them.
+    Stock(i64),
+    /// Pauses it for so long, in milliseconds.
+    Pause(u64),
+}
+
+impl Plan {
+    /// The plan of a seed.
+    pub fn of(seed: u64) -> Self {
+        draw::plan(seed)
+    }
+
+    /// Whether stock is added or taken on the way.
+    pub fn changes_stock(&self) -> bool {
+        self.changes.iter().any(|change| matches!(change.change, Change::Stock(_)))
+    }
+
+    /// Whether a template is paused on the way.
+    pub fn pauses(&self) -> bool {
+        self.changes.iter().any(|change| matches!(change.change, Change::Pause(_)))
+    }
+
+    /// How many faults there are of each kind.
+    pub fn kinds(&self) -> impl Iterator<Item = &'static str> {
+        self.faults.iter().map(|fault| What::kind(&fault.what))
+    }
+}

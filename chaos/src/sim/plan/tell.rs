@@ -1,0 +1,50 @@
+//! A plan in words.
+
+use std::fmt;
+
+use super::{Change, Plan};
+use crate::sim::fault::{FaultPlan, When};
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let size = self.size;
+        writeln!(
+            f,
+            "seed {}: proxies {}, primaries {} (lanes {}, batches of {}), shards {}, sub-stocks on each {}, stripes {}",
+            self.seed,
+            size.proxies,
+            size.primaries,
+            size.lanes,
+            size.batch_rows_max,
+            size.shards,
+            size.sub_stocks_per_shard,
+            size.stripes
+        )?;
+        for (index, template) in self.templates.iter().enumerate() {
+            writeln!(f, "  template {}: {} units, {} a user", index + 1, template.total, template.limit)?;
+        }
+        writeln!(f, "  {} claims, healed at {} ms", self.claims.len(), self.heal_at_ms)?;
+        for change in &self.changes {
+            let template = change.template + 1;
+            match change.change {
+                Change::Stock(units) => writeln!(f, "  {} ms: template {template} {units:+} units", change.at_ms)?,
+                Change::Pause(for_ms) => {
+                    writeln!(f, "  {} ms: template {template} paused for {for_ms} ms", change.at_ms)?;
+                }
+            }
+        }
+        self.faults.iter().try_for_each(|fault| writeln!(f, "  {fault}"))
+    }
+}
+
+impl fmt::Display for FaultPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.when {
+            When::At(at_ms) => write!(f, "{at_ms} ms: {:?}", self.what),
+            When::Nth(moment, nth) => {
+                let side = if moment.done { "after" } else { "before" };
+                write!(f, "{side} {:?} number {nth}: {:?}", moment.kind, self.what)
+            }
+        }
+    }
+}

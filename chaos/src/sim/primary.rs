@@ -1,0 +1,230 @@
+//! A model of a primary: what it holds, who it is, and what is locked.
+
+pub mod transaction;
+
+use std::collections::BTreeMap;
+
+use scrip_client::{RequestId, TemplateId, UserId};
+use scrip_proxy::store::{CouponRow, NewCoupon, Server, StockKey};
+use scrip_shard_config::SubStock;
+
+use super::mutant::Mutant;
+use super::world::{Host, World};
+
+/// One primary.
+#[derive(Debug)]
+pub struct Primary {
+    /// Whether it runs.
+    pub host: Host,
+    /// Which server is behind the name, counted from 1.
+    pub generation: u32,
+    /// Disk full: it takes no writes.
+    pub full: bool,
+    /// Transactions that are rolled back as victims of a deadlock, in a thousand.
+    pub deadlocks: u32,
+    /// How long a commit may take, in milliseconds.
+    pub commit_ms: u64,
+    /// What was committed.
+    pub data: Data,
+    /// What replicas hold, the newest first.
+    pub copies: Vec<Data>,
+    /// Who holds which lock.
+    pub locks: BTreeMap<Lock, u64>,
+    index: usize,
+}
+
+/// What transactions wait for each other for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lock {
+    /// A row of a ledger.
+    Ledger(StockKey, u16),
+    /// A row of a coupon.
+    Coupon(UserId, TemplateId, u16),
+}
+
+/// What was committed.
+#[derive(Debug, Clone, Default)]
+pub struct Data {
+    /// By user, template and number.
+    pub coupons: BTreeMap<(UserId, TemplateId, u16), Row>,
+    /// By sub-stock and stripe.
+    pub ledgers: BTreeMap<(StockKey, u16), Ledger>,
+}
+
+/// A coupon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// The request that made it.
+    pub request: RequestId,
+    /// Where its unit came from.
+    pub sub_stock: SubStock,
+    /// When.
+    pub claimed_at_ms: u64,
+}
+
+/// A row of a ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ledger {
+    /// The fence: the epoch.
+    pub epoch: u64,
+    /// The fence: the server; none before the first settle.
+    pub server: Option<Server>,
+    /// Units issued.
+    pub issued: u64,
+}
+
+impl Primary {
+    /// The primary with this index in the topology.
+    pub fn new(index: usize) -> Self {
+        Self {
+            host: Host::default(),
+            generation: 1,
+            full: false,
+            deadlocks: 0,
+            commit_ms: 2,
+            data: Data::default(),
+            copies: Vec::new(),
+            locks: BTreeMap::new(),
+            index,
+        }
+    }
+
+    /// What the server says of itself.
+    pub fn identity(&self) -> String {
+        identity(self.index, self.generation)
+    }
+
+    /// It ends; transactions under way are undone.
+    pub fn crash(&mut self) {
+        self.locks.clear();
+        self.host.crash();
+    }
+
+    /// The committed coupons of a user and template.
+    pub fn coupons(&self, user: UserId, template: TemplateId) -> impl Iterator<Item = CouponRow> {
+        let range = (user, template, 0)..=(user, template, u16::MAX);
+        self.data.coupons.range(range).map(|((user, template, seq), row)| CouponRow {
+            user: *user,
+            template: *template,
+            seq: *seq,
+            request: row.request,
+            status: 1,
+            claimed_at_ms: row.claimed_at_ms,
+        })
+    }
+
+    /// Whether a transaction holds a coupon of these.
+    pub fn is_locked(&self, user: UserId, template: TemplateId) -> bool {
+        let range = Lock::Coupon(user, template, 0)..=Lock::Coupon(user, template, u16::MAX);
+        self.locks.range(range).next().is_some()
+    }
+
+    /// Lets go of a transaction's locks.
+    pub fn unlock(&mut self, transaction: u64) {
+        self.locks.retain(|_, holder| *holder != transaction);
+        self.host.changed.notify_waiters();
+    }
+
+    /// The stripes of a sub-stock's ledger.
+    pub fn stripes(&self, key: StockKey) -> impl Iterator<Item = (u16, &Ledger)> {
+        self.data.ledgers.range((key, 0)..=(key, u16::MAX)).map(|((_, stripe), ledger)| (*stripe, ledger))
+    }
+}
+
+/// What the generation-th server of a primary says of itself.
+pub fn identity(index: usize, generation: u32) -> String {
+    format!("server-{index}-{generation}")
+}
+
+impl World {
+    /// A primary ends. What was committed stays; of a mutant, what its last copy has.
+    pub fn crash_primary(&mut self, primary: usize) {
+        let forgetful = self.is(Mutant::CommitsNotDurable);
+        let primary = &mut self.primaries[primary];
+        primary.crash();
+        if let Some(copy) = primary.copies.first().filter(|_| forgetful) {
+            primary.data = copy.clone();
+        }
+    }
+
+    /// Another server takes over, with what its copy has.
+    pub fn fail_over(&mut self, primary: usize, copy: usize) {
+        let model = &mut self.primaries[primary];
+        model.crash();
+        let data = match copy {
+            0 => model.data.clone(),
+            older => model.copies.get(older - 1).unwrap_or(&model.data).clone(),
+        };
+        let old = std::mem::replace(&mut model.data, data);
+        model.copies.clear();
+        model.generation += 1;
+        model.host.start();
+        let kept = &model.data.coupons;
+        let lost: Vec<_> = old.coupons.iter().filter(|(key, _)| !kept.contains_key(key)).collect();
+        let (count, identity, at_us) = (lost.len(), model.identity(), self.at().as_micros() as u64);
+        for ((user, template, _), row) in lost {
+            self.lost.insert(row.request, at_us);
+            self.lost_users.insert((*user, *template));
+            self.mourn(*template);
+        }
+        self.note(format_args!("primary {primary} is {identity} now; {count} coupons are lost"));
+    }
+
+    /// What is lost of a sub-stock that was drained is not counted anew: nothing fences it again.
+    fn mourn(&mut self, template: TemplateId) {
+        let Some(found) = self.meta.templates.get(&template) else { return };
+        let drained = found.sub_stocks.iter().any(|own| own.record.drained_epoch > 0);
+        if (drained || found.record.sold_out) && !self.lost_for_good.contains(&template) {
+            self.lost_for_good.push(template);
+        }
+    }
+
+    /// A batch becomes durable. Everything that must hold of it at this moment is checked.
+    pub fn commit(&mut self, primary: usize, batch: &[NewCoupon]) {
+        for row in batch {
+            self.check(primary, row);
+            let data = &mut self.primaries[primary].data;
+            let value = Row { request: row.request, sub_stock: row.sub_stock, claimed_at_ms: row.claimed_at_ms };
+            data.coupons.insert((row.user, row.template, row.seq), value);
+            let key = StockKey { template: row.template, sub_stock: row.sub_stock };
+            data.ledgers.entry((key, row.stripe)).or_default().issued += 1;
+            let NewCoupon { user, template, seq, sub_stock, epoch, .. } = row;
+            self.note(format_args!(
+                "primary {primary} commits coupon {seq} of user {user}, template {template}, from {sub_stock} epoch {epoch}"
+            ));
+        }
+        let mut templates: Vec<TemplateId> = batch.iter().map(|row| row.template).collect();
+        templates.sort_unstable();
+        templates.dedup();
+        for template in templates {
+            self.check_total(template);
+        }
+    }
+
+    fn check(&mut self, primary: usize, row: &NewCoupon) {
+        let NewCoupon { user, template, seq, request, .. } = *row;
+        let own: Vec<CouponRow> = self.primaries[primary].coupons(user, template).collect();
+        if own.iter().any(|other| other.request == request) {
+            self.find(format!("request {request} of user {user} gets a second coupon of template {template}"));
+        }
+        if usize::from(seq) != own.len() + 1 {
+            self.find(format!("user {user} has {} coupons of template {template} and gets number {seq}", own.len()));
+        }
+        if self.limits.get(&template).is_some_and(|limit| seq > *limit) {
+            self.find(format!("user {user} gets coupon {seq} of template {template}, above the limit"));
+        }
+        if self.primary_of(user) != primary {
+            self.find(format!("user {user} gets a coupon on primary {primary}"));
+        }
+    }
+
+    fn check_total(&mut self, template: TemplateId) {
+        let of_template =
+            |primary: &Primary| primary.data.coupons.keys().filter(|key| key.1 == template).count() as u64;
+        let issued: u64 = self.primaries.iter().map(of_template).sum();
+        let total = self.meta.total(template);
+        if issued > total {
+            self.find(format!("oversold: template {template} has {total} units, and {issued} coupons"));
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The primaries, but for the record lanes.
+
+use std::sync::Arc;
+
+use scrip_proxy::store::{CouponRow, Fence, FenceError, ListQuery, RecordStore, Server, StockKey, StoreError};
+use scrip_shard_config::PrimaryId;
+
+use super::{ModelStores, ModelWriter, limits, of_read, of_write};
+use crate::sim::mutant::Mutant;
+use crate::sim::primary::transaction;
+use crate::sim::wire::{CallKind, call};
+use crate::sim::world::{Backend, World};
+
+pub(super) fn index(primary: PrimaryId) -> usize {
+    usize::from(primary.0)
+}
+
+impl ModelStores {
+    /// Connects: who is there, and in which life.
+    pub(super) async fn dial(&self, primary: PrimaryId) -> Result<(u32, String), StoreError> {
+        let primary = index(primary);
+        let who = move |world: &mut World| (world.primaries[primary].host.life, world.primaries[primary].identity());
+        let who = self.at_once((Backend::Primary(primary), CallKind::Dial), limits::CONNECT, None, who).await;
+        who.map_err(of_read)
+    }
+}
+
+impl RecordStore for ModelStores {
+    type Writer = ModelWriter;
+
+    fn writer(&self, primary: PrimaryId, lane: u16) -> ModelWriter {
+        ModelWriter::new(self.clone(), primary, lane)
+    }
+
+    async fn list(&self, primary: PrimaryId, query: ListQuery) -> Result<Vec<CouponRow>, StoreError> {
+        let primary = index(primary);
+        let read = move |world: &mut World| {
+            let coupons = &world.primaries[primary].data.coupons;
+            let ListQuery { user, template, after, count_max } = query;
+            let own = coupons.iter().filter(|((owner, of, seq), _)| {
+                let wanted = *owner == user && template.is_none_or(|template| *of == template);
+                wanted && after.is_none_or(|after| (*of, *seq) > after)
+            });
+            let row = |(&(user, template, seq), row): (&(_, _, u16), &crate::sim::primary::Row)| {
+                let (request, claimed_at_ms) = (row.request, row.claimed_at_ms);
+                CouponRow { user, template, seq, request, status: 1, claimed_at_ms }
+            };
+            own.take(count_max as usize).map(row).collect()
+        };
+        self.at_once((Backend::Primary(primary), CallKind::List), limits::READ, None, read).await.map_err(of_read)
+    }
+
+    async fn create_ledger(&self, primary: PrimaryId, keys: &[StockKey], stripes: u16) -> Result<(), StoreError> {
+        if stripes == 0 {
+            return Err(StoreError::Refused("a ledger has at least one stripe".to_owned()));
+        }
+        let (primary, keys) = (index(primary), keys.to_vec());
+        let create = move |world: &mut World| {
+            let ledgers = &mut world.primaries[primary].data.ledgers;
+            for key in keys {
+                for stripe in 0..stripes {
+                    ledgers.entry((key, stripe)).or_default();
+                }
+            }
+        };
+        let what = (Backend::Primary(primary), CallKind::CreateLedger);
+        self.at_once(what, limits::CONTROL, None, create).await.map_err(of_write)
+    }
+
+    async fn server(&self, primary: PrimaryId) -> Result<Server, StoreError> {
+        let (_, identity) = self.dial(primary).await?;
+        if let Some(server) = self.confirmed(primary, &identity).await? {
+            return Ok(server);
+        }
+        let (_, identity) = self.dial(primary).await?;
+        self.asked(primary, &identity).await
+    }
+
+    async fn raise_fences(
+        &self,
+        primary: PrimaryId,
+        server: &Server,
+        fences: &[(StockKey, u64)],
+        stripes: u16,
+    ) -> Result<Vec<Fence>, FenceError> {
+        let primary = index(primary);
+        let mut server = server.clone();
+        if self.sim.world().is(Mutant::AnyServer) {
+            server.identity = self.sim.world().primaries[primary].identity();
+        }
+        let fences = fences.to_vec();
+        let serve = move |sim, life| transaction::raise_fences(sim, primary, life, server, fences, stripes);
+        let what = (Backend::Primary(primary), CallKind::Fences);
+        match call(&self.sim, &self.process, what, limits::CONTROL, None, serve).await {
+            Ok(answer) => answer,
+            Err(lost) => Err(of_write(lost).into()),
+        }
+    }
+}
+
+/// Shared by what reads under locks.
+pub(super) fn too_long(primary: usize) -> StoreError {
+    StoreError::Refused(format!("primary {primary}: a lock was waited for too long"))
+}
+
+/// The handle of the world that a server-side future works with.
+pub(super) type Shared = Arc<[(scrip_client::UserId, scrip_client::TemplateId)]>;
