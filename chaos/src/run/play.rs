@@ -21,7 +21,7 @@ use super::{Error, RunSpec, finish};
 use crate::evidence::audit;
 use crate::history::{History, TemplateFact};
 use crate::oracle::{self, Circumstances, StoresView};
-use crate::testbed::RestartWith;
+use crate::testbed::{RestartWith, Throttle};
 
 /// How many coupons a user may hold.
 const LIMIT: u32 = 2;
@@ -29,6 +29,10 @@ const LIMIT: u32 = 2;
 const PLENTY: u64 = 4_000_000;
 /// How long the keys of a shard that is back are waited for.
 const KEYS_LIMIT: Duration = Duration::from_secs(10);
+
+/// Of an overloaded proxy: it runs, and stands still, again and again.
+const RUN: Duration = Duration::from_millis(1);
+const REST: Duration = Duration::from_millis(9);
 
 /// Runs one scenario. The history comes with it.
 pub(super) async fn play(
@@ -187,6 +191,7 @@ async fn overloaded(
     seed: u64,
     measured: &mut Measured,
 ) -> Window {
+    let _slow: Vec<Throttle> = bed.proxies.iter().map(|proxy| proxy.throttle(RUN, REST)).collect();
     let peak = finish::peak(&clients[0], recorder, spec.duration / 2).await;
     measured.peak_per_s = Some(peak);
     let struck = recorder.now();

@@ -21,7 +21,8 @@ pub enum Stock {
 pub enum Offered {
     /// The rate that was asked for.
     Steady,
-    /// Three times what the deployment can serve, measured right before.
+    /// Three times what the deployment can serve, measured right before. The proxies get a tenth of their time, so that it
+    /// is they who are overloaded, and not the load beside them.
     ThreeTimesThePeak,
 }
 
