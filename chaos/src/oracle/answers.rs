@@ -101,7 +101,7 @@ fn applied(
     let name = || format!("request {} of user {}", asked.id, asked.user);
     let is_settled = told.coupon.is_none() && told.is_settled(circumstances.replenished);
     if row.is_some() && (told.is_refused() || is_settled) {
-        verdict.add(Kind::AppliedAfterAll, name);
+        verdict.add(Kind::AppliedAfterAll, || format!("{}: {told:?}", name()));
     }
     if circumstances.doubt_resolved && told.is_undecided() {
         verdict.add(Kind::Undecided, name);

@@ -42,7 +42,8 @@ impl Bed {
         testbed.migrate(&ProxySpec::new("migrate")).await?;
         let (mut proxies, mut links) = (Vec::new(), Vec::new());
         for number in 0..spec.proxies {
-            let (proxy, its_links) = testbed.start_proxy_with_links(&ProxySpec::new(format!("proxy-{number}"))).await?;
+            let proxy_spec = ProxySpec::new(format!("proxy-{number}")).with_config(&spec.proxy_config);
+            let (proxy, its_links) = testbed.start_proxy_with_links(&proxy_spec).await?;
             proxies.push(proxy);
             links.push(its_links);
         }
