@@ -8,12 +8,14 @@
 //! - `database`, `redis`: one server each, with its faults. `snapshot`: an older copy of a server's data.
 //! - `proxy`: proxies as processes. `deployment`: the topology and the secrets that they share.
 //! - `link`: TCP links that break on demand.
+//! - `disk`: a file system of a server's own, which can be filled.
 //! - `process`, `folder`, `port`, `template`, `binary`, `secret`, `offload`, `http`: the parts they are made of.
 
 mod bed;
 mod binary;
 mod database;
 mod deployment;
+mod disk;
 mod error;
 mod folder;
 mod http;

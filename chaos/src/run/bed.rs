@@ -36,6 +36,7 @@ impl Bed {
         let testbed_spec = TestbedSpec {
             database_server: spec.database_server.clone(),
             redis_server: spec.redis_server.clone(),
+            small_disks: vec![spec.primaries - 1],
             ..TestbedSpec::new(spec.primaries, spec.shards)
         };
         let testbed = Arc::new(Testbed::start(testbed_spec).await?);

@@ -73,6 +73,8 @@ pub enum PrimaryFault {
     FailedOver,
     /// It refuses all writes and serves reads, as a managed server does whose disk is full; it takes them again.
     WritesRefused,
+    /// Its file system is full; there is room again. Only of the last primary, which has one of its own.
+    DiskFull,
 }
 
 /// What happens to a Redis shard. The second part is what ends it.
@@ -205,6 +207,7 @@ fn of_primary(fault: PrimaryFault) -> &'static str {
         PrimaryFault::Frozen => "frozen",
         PrimaryFault::FailedOver => "fails over to a replica that lacks the commits since",
         PrimaryFault::WritesRefused => "refuses writes",
+        PrimaryFault::DiskFull => "disk full",
     }
 }
 

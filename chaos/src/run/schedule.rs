@@ -190,7 +190,7 @@ mod tests {
                 Fault::Operator(order) => format!("operator {:?}", std::mem::discriminant(order)),
             })
             .collect();
-        assert_eq!(kinds.len(), 10 + 4 + 6 + 3 + 2, "troubles, primaries, shards, proxies, orders: {kinds:?}");
+        assert_eq!(kinds.len(), 10 + 5 + 6 + 3 + 2, "troubles, primaries, shards, proxies, orders: {kinds:?}");
         assert!(!faults.contains(&Fault::Primary(0, PrimaryFault::FailedOver)));
     }
 

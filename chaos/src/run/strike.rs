@@ -39,6 +39,7 @@ pub(super) async fn strike(bed: &Bed, recorder: &Recorder, fault: Fault) -> Resu
                     struck.copy = Some(database.snapshot().await?);
                 }
                 PrimaryFault::WritesRefused => administer(database, "SET GLOBAL read_only = ON").await?,
+                PrimaryFault::DiskFull => database.fill_disk().await?,
             }
         }
         Fault::Shard(shard, fault) => strike_shard(bed, shard, fault, &mut struck).await?,
@@ -68,6 +69,7 @@ pub(super) async fn mend(bed: &Bed, recorder: &Recorder, fault: Fault, struck: S
                 }
                 (PrimaryFault::FailedOver, None) => {}
                 (PrimaryFault::WritesRefused, _) => administer(database, "SET GLOBAL read_only = OFF").await?,
+                (PrimaryFault::DiskFull, _) => database.free_disk().await?,
             }
         }
         Fault::Shard(shard, fault) => mend_shard(bed, shard, fault, &struck).await?,

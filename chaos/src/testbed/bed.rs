@@ -67,7 +67,9 @@ impl Testbed {
         if let Some(program) = database_program {
             let template = template(&program)?;
             let plan = Arc::new(DatabasePlan::new(program, spec.database.clone(), template, folder.clone())?);
-            testbed.primaries = start_all(spec.primaries, |i| Database::start(&plan, &format!("primary-{i:02}")))?;
+            testbed.primaries = start_all(spec.primaries, |i| {
+                Database::start(&plan, &format!("primary-{i:02}"), spec.small_disks.contains(&i))
+            })?;
         }
         if let Some(program) = redis_program {
             let plan = Arc::new(RedisPlan { program, folder, password: Secret::random() });

@@ -26,11 +26,11 @@ pub struct Database {
 
 impl Database {
     /// Starts a new server and waits until it answers. A port that somebody else took meanwhile is replaced by another.
-    pub(crate) fn start(plan: &Arc<DatabasePlan>, name: &str) -> Result<Self, Error> {
+    pub(crate) fn start(plan: &Arc<DatabasePlan>, name: &str, small_disk: bool) -> Result<Self, Error> {
         let mut attempts_left = 5;
         loop {
             attempts_left -= 1;
-            let server = Server::new(plan, name)?;
+            let server = Server::new(plan, name, small_disk)?;
             match server.launch() {
                 Err(error) if error.is_port_taken() && attempts_left > 0 => {}
                 Err(error) => return Err(error),
@@ -125,6 +125,17 @@ impl Database {
     /// at this instant would leave.
     pub async fn snapshot(&self) -> Result<Snapshot, Error> {
         self.run(|server| server.snapshot()).await
+    }
+
+    /// Takes all the room on its file system, which must be a small one: see
+    /// [`TestbedSpec::small_disks`](super::TestbedSpec::small_disks).
+    pub async fn fill_disk(&self) -> Result<(), Error> {
+        self.run(|server| server.small_disk()?.fill()).await
+    }
+
+    /// Gives that room back.
+    pub async fn free_disk(&self) -> Result<(), Error> {
+        self.run(|server| server.small_disk()?.free()).await
     }
 
     async fn run<T: Send + 'static>(

@@ -18,6 +18,9 @@ pub struct TestbedSpec {
     pub folder: Option<PathBuf>,
     /// Whether a fault-injecting [`Link`](super::Link) stands before each server, and the topology names the links.
     pub links: bool,
+    /// Database servers, by index, whose data is on a small file system of their own that can be filled
+    /// ([`Database::fill_disk`](super::Database::fill_disk)). It is memory.
+    pub small_disks: Vec<u16>,
     /// Settings of every database server.
     pub database: DatabaseSettings,
 }
@@ -32,6 +35,7 @@ impl TestbedSpec {
             redis_server: None,
             folder: None,
             links: false,
+            small_disks: Vec::new(),
             database: DatabaseSettings::default(),
         }
     }

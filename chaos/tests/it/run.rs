@@ -19,8 +19,8 @@ const SMALL: [&str; 9] = ["run", "--primaries", "3", "--shards", "2", "--duratio
 const NOT_HERE: [&str; 1] = ["overload"];
 
 /// What is different on another database server.
-const ON_EVERY_DATABASE: [&str; 6] =
-    ["killed-primary", "frozen-meta", "primary-fails-over", "refused-writes", "cut-in-commit", "sold-out"];
+const ON_EVERY_DATABASE: [&str; 7] =
+    ["killed-primary", "frozen-meta", "primary-fails-over", "refused-writes", "full-disk", "cut-in-commit", "sold-out"];
 
 fn spec(server: Option<PathBuf>) -> RunSpec {
     RunSpec { database_server: server, ..Line::parse_from(SMALL).spec }

@@ -60,4 +60,12 @@ pub(super) const ALL: &[Scenario] = &[
         budgets: BUDGETS,
         ..PLAIN
     },
+    Scenario {
+        name: "full-disk",
+        about: "the file system of a primary is full, then has room again: its users are told not applied",
+        plan: |clock, size| vec![clock.middle(Fault::Primary(size.primaries - 1, PrimaryFault::DiskFull))],
+        hit: |size| Hit::Primaries(vec![size.primaries - 1]),
+        budgets: &[Budget::OthersAllServed, Budget::ServedAfterMending(1_000)],
+        ..PLAIN
+    },
 ];

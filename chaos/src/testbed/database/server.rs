@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use super::access::{self, probe};
 use super::{DatabasePlan, arguments};
 use crate::testbed::Error;
+use crate::testbed::disk::SmallDisk;
 use crate::testbed::folder::make_private_folder;
 use crate::testbed::port::PortLease;
 use crate::testbed::process::{Process, tied_command};
@@ -20,6 +21,8 @@ use crate::testbed::snapshot::{Restart, Snapshot};
 use crate::testbed::template::{copy_folder, forget_identity};
 
 const READY_LIMIT: Duration = Duration::from_secs(90);
+/// Room for the data of a fresh server and for some hundred thousand coupons.
+const SMALL_DISK_MIB: u32 = 512;
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
@@ -28,6 +31,8 @@ pub(super) struct Server {
     lease: PortLease,
     folder: PathBuf,
     process: Process,
+    /// Where the data is, if it is on a file system of its own. After the process, so that it goes when the server is gone.
+    disk: Option<SmallDisk>,
     server_id: AtomicU32,
     /// Held by whoever stops, starts or copies.
     changing: Mutex<()>,
@@ -35,16 +40,19 @@ pub(super) struct Server {
 
 impl Server {
     /// A server with fresh data, not running yet.
-    pub(super) fn new(plan: &Arc<DatabasePlan>, name: &str) -> Result<Self, Error> {
+    pub(super) fn new(plan: &Arc<DatabasePlan>, name: &str, small_disk: bool) -> Result<Self, Error> {
         let folder = plan.folder.join(name);
         make_private_folder(&folder.join(arguments::TEMPORARY))?;
         let process = Process::new(name.to_owned(), folder.join("log"));
         let lease = PortLease::take()?;
+        let data = folder.join(arguments::DATA);
+        let disk = small_disk.then(|| SmallDisk::start(&data, SMALL_DISK_MIB, name, &plan.folder)).transpose()?;
         let server = Self {
             plan: Arc::clone(plan),
             lease,
             folder,
             process,
+            disk,
             server_id: AtomicU32::new(0),
             changing: Mutex::default(),
         };
@@ -78,14 +86,27 @@ impl Server {
         work(self)
     }
 
-    fn data(&self) -> PathBuf {
-        self.folder.join(arguments::DATA)
+    /// Where this process finds the data; the server finds it in its folder.
+    fn data(&self) -> Result<PathBuf, Error> {
+        match &self.disk {
+            Some(disk) => disk.seen_here(),
+            None => Ok(self.folder.join(arguments::DATA)),
+        }
+    }
+
+    pub(super) fn small_disk(&self) -> Result<&SmallDisk, Error> {
+        self.disk.as_ref().ok_or_else(|| Error::WrongState {
+            name: self.process.name().to_owned(),
+            problem: "is on no small disk: name it in TestbedSpec::small_disks",
+        })
     }
 
     /// Replaces the data, and with it the identity: a server that comes back with other data is another server.
     fn fill_from(&self, source: &Path) -> Result<(), Error> {
-        let data = self.data();
-        if data.exists() {
+        let data = self.data()?;
+        if let Some(disk) = &self.disk {
+            disk.clear()?;
+        } else if data.exists() {
             fs::remove_dir_all(&data).map_err(Error::io(format!("remove {}", data.display())))?;
         }
         copy_folder(source, &data)?;
@@ -99,7 +120,11 @@ impl Server {
             drop(fs::remove_file(self.folder.join(stale)));
         }
         let server_id = self.server_id();
-        let mut command = tied_command(&self.plan.program.path, &self.plan.folder)?;
+        let program = &self.plan.program.path;
+        let mut command = match &self.disk {
+            Some(disk) => disk.command(program, &self.plan.folder)?,
+            None => tied_command(program, &self.plan.folder)?,
+        };
         command.args(arguments::all(&self.plan, &self.folder, self.lease.port(), server_id));
         self.process.start(command)?;
         let options = access::options(self.lease.address(), access::USER, &self.plan.credentials.scrip);
@@ -148,7 +173,7 @@ impl Server {
         if freeze {
             self.process.pause()?;
         }
-        let copied = copy_folder(&self.data(), snapshot.path());
+        let copied = self.data().and_then(|data| copy_folder(&data, snapshot.path()));
         if freeze {
             self.process.resume()?;
         }
