@@ -124,8 +124,17 @@ fn trouble(random: &mut StdRng) -> Trouble {
 
 fn primary(random: &mut StdRng, size: Size) -> (Place, Fault) {
     let primary = random.random_range(0..size.primaries);
-    let faults = [PrimaryFault::Killed, PrimaryFault::Frozen, PrimaryFault::FailedOver, PrimaryFault::WritesRefused];
+    let faults = [
+        PrimaryFault::Killed,
+        PrimaryFault::Frozen,
+        PrimaryFault::FailedOver,
+        PrimaryFault::WritesRefused,
+        PrimaryFault::DiskFull,
+    ];
     let fault = *faults.choose(random).unwrap_or(&PrimaryFault::Killed);
+    // Only the last one has a file system that can be filled.
+    let nowhere = fault == PrimaryFault::DiskFull && primary + 1 != size.primaries;
+    let fault = if nowhere { PrimaryFault::Frozen } else { fault };
     // Meta must not lose commits: the design says so.
     let fault = if primary == 0 && fault == PrimaryFault::FailedOver { PrimaryFault::Killed } else { fault };
     (Place::Primary(primary), Fault::Primary(primary, fault))
