@@ -140,11 +140,11 @@ mod cases {
         let template = scene.template(TOTAL, 1).await;
         let shard = scene.testbed.shard(1);
         for round in 0..3 {
-            shard.pause();
+            shard.pause().expect("frozen");
             let results = scene.rush(template, round * 500..(round + 1) * 500).await;
             let refused: Vec<_> = results.iter().filter_map(|result| result.as_ref().err()).collect();
             assert!(refused.is_empty(), "nobody waits: {refused:?}");
-            shard.resume();
+            shard.resume().expect("thawed");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         assert_eq!(scene.sell_out(template, 10_000).await, TOTAL - 1_500);
