@@ -6,7 +6,6 @@
 mod audit;
 mod claim;
 mod frame;
-mod late;
 mod other_language;
 mod primary_fault;
 mod program;

@@ -1,5 +1,7 @@
 //! Connections that are lost at the worst moment, and primaries that are away.
 
+mod late;
+
 use std::path::PathBuf;
 
 use scrip_chaos::testbed::TestbedSpec;

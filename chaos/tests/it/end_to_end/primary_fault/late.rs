@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use scrip_chaos::testbed::TestbedSpec;
 
-use super::scene::{Scene, cases};
+use crate::end_to_end::scene::{Scene, cases};
 
 cases! {
     a_claim_that_was_refused_while_it_was_looked_up_is_not_recorded on slow_primary;
