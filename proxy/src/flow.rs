@@ -11,6 +11,7 @@ pub mod gauges;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use scrip_protocol::v1::{Code, Coupon, CouponStatus};
@@ -23,11 +24,15 @@ use crate::claim::{Absent, Attempt, ClaimTask, Step, Unit, refuse};
 use crate::clock::Clock;
 use crate::coupon_id::CouponIds;
 use crate::gate::Gate;
+use crate::load::Load;
 use crate::meter::Meter;
 use crate::outbox::Ticket;
 use crate::queue::Queue;
 use crate::store::{CouponRow, Release};
 use crate::template::{SlotState, Template, Templates};
+
+/// What is shorter than the timers' grain is no wait.
+const WAIT_UNNOTICED: Duration = Duration::from_millis(10);
 
 /// A claim, or a question about one, that was just read off a connection.
 #[derive(Debug)]
@@ -88,6 +93,8 @@ pub struct RecordQueue {
     pub claims: Queue<ClaimTask>,
     /// May the primary be used? Shared by its lanes.
     pub gate: Arc<Gate>,
+    /// How long claims wait here.
+    pub load: Load,
 }
 
 /// Bounds of the pipeline; each is explained in the proxy's configuration.
@@ -200,6 +207,9 @@ impl Flow {
         if !self.record[task.lane].gate.is_open() {
             return task.refuse(Code::PrimaryUnavailable, "the primary of this user cannot be written to");
         }
+        if self.would_be_late(&task) {
+            return task.refuse(Code::Overloaded, "the claims ahead of it would take most of its time");
+        }
         let Some(slot) = self.pick(&task) else { return self.park(task) };
         let queue = &self.stock[task.template.slots[slot].shard];
         task.unit = None;
@@ -207,6 +217,14 @@ impl Flow {
         if let Err(mut task) = queue.claims.push(task) {
             task.refuse(Code::Overloaded, "the queue to the stock is full");
         }
+    }
+
+    /// The claims ahead of it in the record lane leave it less than half of its time: those that join the same group are
+    /// not counted yet, and the deadline must hold.
+    fn would_be_late(&self, task: &ClaimTask) -> bool {
+        let lane = &self.record[task.lane];
+        let wait = lane.load.wait(lane.claims.count());
+        wait > WAIT_UNNOTICED && Instant::now() + 2 * wait > task.deadline
     }
 
     /// To the record lane of the user, with a unit in hand.
@@ -404,7 +422,13 @@ fn record_queues(topology: &Topology, limits: FlowLimits) -> Vec<RecordQueue> {
         let gate = Arc::new(Gate::default());
         for lane in 0..limits.lanes_per_primary {
             let claims = Queue::new(limits.record_queue_max);
-            queues.push(RecordQueue { primary: primary.id, lane, claims, gate: Arc::clone(&gate) });
+            queues.push(RecordQueue {
+                primary: primary.id,
+                lane,
+                claims,
+                gate: Arc::clone(&gate),
+                load: Load::default(),
+            });
         }
     }
     queues

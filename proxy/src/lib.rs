@@ -15,7 +15,7 @@
 //! |---|---|
 //! | [`server`], [`connection`], [`admission`], [`outbox`] | the listener, frames in, answers out, what is refused at the door |
 //! | [`flow`] | where a claim goes next: the pipeline on one screen |
-//! | [`claim`], [`queue`], [`pace`], [`gate`], [`watch`] | the value that flows, what it waits in and for how long, whether a backend is used, deadlines |
+//! | [`claim`], [`queue`], [`pace`], [`mod@load`], [`gate`], [`watch`] | the value that flows, what it waits in and for how long, whether a backend is used, deadlines |
 //! | [`template`], [`refresh`], [`verifier`] | the snapshot of templates, kept fresh, and asked for again before a refusal |
 //! | [`stock_lane`], [`record_lane`] | the two stages that talk to stores |
 //! | [`settle`], [`keeper`] | re-deriving stock from the ledgers, and when |
@@ -36,6 +36,7 @@ pub mod coupon_id;
 pub mod flow;
 pub mod gate;
 pub mod keeper;
+pub mod load;
 pub mod meter;
 pub mod operation;
 pub mod outbox;

@@ -108,7 +108,7 @@ impl<W: RecordWriter> RecordLane<W> {
     pub async fn run(mut self) {
         loop {
             self.connect().await;
-            while self.serve().await.is_ok() {
+            while self.serve_group().await.is_ok() {
                 self.queue().claims.wait().await;
                 let Self { flow, index, latch, pace, rows_max, group, .. } = &mut self;
                 let queue = &flow.record[*index];
@@ -146,6 +146,14 @@ impl<W: RecordWriter> RecordLane<W> {
             tracing::info!(primary = %queue.primary, "primary can be written to");
         }
         health.set(Component::Primary(queue.primary), Status::Up);
+    }
+
+    async fn serve_group(&mut self) -> Result<(), Lost> {
+        let began = Instant::now();
+        self.queue().load.begins(self.group.len());
+        let served = self.serve().await;
+        self.queue().load.served(began.elapsed());
+        served
     }
 
     /// Brings the group to its end.

@@ -7,6 +7,7 @@ mod audit;
 mod claim;
 mod frame;
 mod other_language;
+mod overload;
 mod primary_fault;
 mod program;
 mod proxy_fault;
