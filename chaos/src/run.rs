@@ -33,7 +33,7 @@ use std::sync::Arc;
 
 pub use self::bed::Bed;
 pub use self::error::Error;
-pub use self::report::{Report, ScenarioReport};
+pub use self::report::{Failed, Report, ScenarioReport};
 pub use self::scenario::Scenario;
 pub use self::scenarios::{all, named};
 pub use self::spec::RunSpec;
@@ -99,13 +99,22 @@ async fn play_all(spec: &RunSpec, scenarios: &[Scenario], screen: &Screen) -> Re
     let briefly = spec.seeds.is_some();
     for seed in spec.seeds() {
         for scenario in scenarios {
-            let (played, history) = play(&bed, scenario, spec, seed).await?;
-            table::print(screen, &played, briefly);
-            let held = played.held;
-            report.add(played);
-            if let Some(path) = &spec.history {
-                write_history(path, &history)?;
-            }
+            let held = match play(&bed, scenario, spec, seed).await {
+                Ok((played, history)) => {
+                    table::print(screen, &played, briefly);
+                    if let Some(path) = &spec.history {
+                        write_history(path, &history)?;
+                    }
+                    let held = played.held;
+                    report.add(played);
+                    held
+                }
+                Err(error) => {
+                    screen.line(&format!("{} (seed {seed}) could not be run to its end: {error}", scenario.name));
+                    report.fail(scenario.name, seed, &error);
+                    false
+                }
+            };
             if let Some(path) = &spec.json {
                 report.write(path)?;
             }

@@ -131,6 +131,26 @@ pub enum Fault {
     Operator(Order),
 }
 
+/// A process that faults are done to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ProcessOf {
+    Primary(usize),
+    Shard(usize),
+    Proxy(usize),
+}
+
+impl Fault {
+    /// The process that it is done to; none: links, and orders of operators.
+    pub(super) fn process(&self) -> Option<ProcessOf> {
+        match *self {
+            Self::Primary(primary, _) => Some(ProcessOf::Primary(primary)),
+            Self::Shard(shard, _) => Some(ProcessOf::Shard(shard)),
+            Self::Proxy(proxy, _) => Some(ProcessOf::Proxy(proxy)),
+            Self::Link(..) | Self::Operator(_) => None,
+        }
+    }
+}
+
 /// A fault in its time, counted from the start of the load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Planned {

@@ -128,16 +128,14 @@ async fn broken(
     let mut strikes = JoinSet::new();
     let base = recorder.started();
     let keys: Arc<Vec<String>> = Arc::new(keys(template));
-    for planned in plan.iter().copied() {
+    for faults in by_process(plan) {
         let (bed, recorder, keys) = (Arc::clone(bed), Arc::clone(recorder), Arc::clone(&keys));
         strikes.spawn(async move {
-            sleep_until((base + planned.from).into()).await;
-            let from = recorder.now();
-            let struck = strike(&bed, &recorder, planned.fault).await?;
-            sleep_until((base + planned.until).into()).await;
-            mend(&bed, &recorder, planned.fault, struck).await?;
-            let until = recorder.now();
-            Ok::<_, Error>((from, until, keys_serve(&bed, planned.fault, &keys).await))
+            let mut done = Vec::new();
+            for planned in faults {
+                done.push(carry_out(&bed, &recorder, &keys, (base, planned)).await?);
+            }
+            Ok::<_, Error>(done)
         });
     }
     let load_spec = LoadSpec { rate: spec.rate, duration: spec.duration, seed, plain: false };
@@ -145,15 +143,53 @@ async fn broken(
     let mut window = Window { struck: spec.duration, mended: spec.duration };
     let mut mended = Duration::ZERO;
     while let Some(done) = strikes.join_next().await {
-        let (from, until, keys_serve_ms) = done.map_err(|_panic| Error::Panicked)??;
-        window.struck = window.struck.min(from);
-        mended = mended.max(until);
-        measured.keys_serve_ms = measured.keys_serve_ms.max(keys_serve_ms);
+        for Done { from, until, keys_serve_ms } in done.map_err(|_panic| Error::Panicked)?? {
+            window.struck = window.struck.min(from);
+            mended = mended.max(until);
+            measured.keys_serve_ms = measured.keys_serve_ms.max(keys_serve_ms);
+        }
     }
     if !plan.is_empty() {
         window.mended = mended;
     }
     Ok(window)
+}
+
+/// When a fault was in place and when it was mended.
+struct Done {
+    from: Duration,
+    until: Duration,
+    keys_serve_ms: Option<u64>,
+}
+
+/// Faults of one process come one after the other, late if the one before takes its time: nobody kills a server that is being
+/// restarted. All others come at their times.
+fn by_process(plan: &[Planned]) -> Vec<Vec<Planned>> {
+    let mut groups: Vec<Vec<Planned>> = Vec::new();
+    for planned in plan {
+        let same =
+            |group: &&mut Vec<Planned>| group[0].fault.process().is_some_and(|p| planned.fault.process() == Some(p));
+        match groups.iter_mut().find(same) {
+            Some(group) => group.push(*planned),
+            None => groups.push(vec![*planned]),
+        }
+    }
+    groups
+}
+
+async fn carry_out(
+    bed: &Bed,
+    recorder: &Recorder,
+    keys: &[String],
+    (base, planned): (Instant, Planned),
+) -> Result<Done, Error> {
+    sleep_until((base + planned.from).into()).await;
+    let from = recorder.now();
+    let struck = strike(bed, recorder, planned.fault).await?;
+    sleep_until((base + planned.until).into()).await;
+    mend(bed, recorder, planned.fault, struck).await?;
+    let until = recorder.now();
+    Ok(Done { from, until, keys_serve_ms: keys_serve(bed, planned.fault, keys).await })
 }
 
 fn keys(template: &Template) -> Vec<String> {

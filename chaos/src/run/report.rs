@@ -33,6 +33,19 @@ pub struct Report {
     pub(super) clients: u16,
     /// Each scenario, in order.
     pub scenarios: Vec<ScenarioReport>,
+    /// What could not be run to its end.
+    pub failed: Vec<Failed>,
+}
+
+/// A scenario without a verdict.
+#[derive(Debug, Clone, Serialize)]
+pub struct Failed {
+    /// Which.
+    pub name: &'static str,
+    /// Decides what is random.
+    pub seed: u64,
+    /// What stopped it.
+    pub error: String,
 }
 
 /// The result of one scenario.
@@ -134,12 +147,19 @@ impl Report {
             proxies: spec.proxies,
             clients: spec.clients,
             scenarios: Vec::new(),
+            failed: Vec::new(),
         }
     }
 
     pub(super) fn add(&mut self, scenario: ScenarioReport) {
         self.held &= scenario.held;
         self.scenarios.push(scenario);
+    }
+
+    /// No verdict is not a good one.
+    pub(super) fn fail(&mut self, name: &'static str, seed: u64, error: &Error) {
+        self.held = false;
+        self.failed.push(Failed { name, seed, error: error.to_string() });
     }
 
     pub(super) fn write(&self, path: &Path) -> Result<(), Error> {

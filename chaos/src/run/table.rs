@@ -112,7 +112,11 @@ pub(super) fn sum(screen: &Screen, report: &Report) {
         total(|s| s.counts.coupons),
         budgets - missed,
     ));
+    for failed in &report.failed {
+        screen.line(&format!("{} (seed {}) could not be run to its end: {}", failed.name, failed.seed, failed.error));
+    }
     match broken.as_slice() {
+        [] if !report.failed.is_empty() => screen.line("Not everything could be run to its end."),
         [] => screen.line("Every promise holds."),
         broken => screen.line(&format!("NOT every promise holds: {}", broken.join(", "))),
     }
