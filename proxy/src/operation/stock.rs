@@ -49,7 +49,13 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
                 let detail = "the withdrawal waits for a primary; ask again with the same request id";
                 return Err(Refusal::new(Code::OutcomeUnknown, detail));
             }
-            change = self.change(id, request, replenish.units, &shares).await?;
+            // The first call has registered it, so no failure of a later one means that it is not applied.
+            match self.change(id, request, replenish.units, &shares).await {
+                Ok(now) => change = now,
+                Err(refusal) => {
+                    tracing::info!(template = %id, ?refusal, "a withdrawal is registered and waits for meta")
+                }
+            }
             if change.units_applied.is_none() {
                 sleep(RETRY).await;
             }

@@ -12,6 +12,7 @@ cases! {
     connection_cut_before_the_transaction_arrives on linked;
     connection_cut_after_the_commit_before_its_answer on linked;
     a_dead_primary_hurts_only_its_own_users on linked;
+    a_withdrawal_that_lost_meta_on_the_way_is_in_doubt on linked;
 }
 
 async fn linked(server: PathBuf) -> Scene {
@@ -82,5 +83,29 @@ mod cases {
         }
         scene.sell_out(template, 20_000).await;
         assert_eq!(scene.books(template).await, Books { coupons: 1_000, ledger: 1_000 });
+    }
+
+    pub(super) async fn a_withdrawal_that_lost_meta_on_the_way_is_in_doubt(scene: &Scene) {
+        let template = scene.template(100, 1).await;
+        let request = mint_request_id();
+        // Registered at once, and not done while a fence cannot go up.
+        scene.testbed.primary(1).pause().expect("paused");
+        let operator = scene.client_of(0).await.with_deadline(Duration::from_secs(4));
+        let withdrawal = tokio::spawn(async move { operator.replenish(template, request, -50).await });
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        scene.testbed.primary(0).kill();
+        scene.testbed.primary_link(0).cut_now();
+        let told = withdrawal.await.expect("no panic").expect_err("it cannot be done");
+        assert_eq!(told.disposition(), Disposition::Unknown, "{told:?}");
+        scene.testbed.primary(0).restart(RestartWith::Data).await.expect("restarted");
+        scene.testbed.primary(1).resume().expect("resumed");
+        let restarted = Instant::now();
+        let change = loop {
+            match scene.client.replenish(template, request, -50).await {
+                Ok(change) => break change,
+                Err(error) => assert!(restarted.elapsed() < Duration::from_secs(20), "{error:?}"),
+            }
+        };
+        assert_eq!((change.units_applied, change.total_stock), (-50, 50));
     }
 }
