@@ -75,6 +75,8 @@ pub struct ClaimTask {
     pub attempt: Attempt,
     /// When the caller stops waiting.
     pub deadline: Instant,
+    /// When it entered the queue in which it waits: for the account of where time goes, and for nothing else.
+    pub since: Instant,
     /// Index of the record lane that serves the user.
     pub lane: usize,
     /// Which of the template's slots it queues at.
@@ -103,6 +105,7 @@ impl ClaimTask {
         lane: usize,
     ) -> Self {
         Self {
+            since: ticket.received(),
             ticket: Some(ticket),
             user,
             request,

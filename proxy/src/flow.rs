@@ -7,6 +7,7 @@
 //! A claim is one owned value ([`ClaimTask`]) in exactly one place: a queue, the group of a lane, or the parking place
 //! of its template. Its answer leaves from the last stage that it reached.
 
+pub mod calls;
 pub mod gauges;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use scrip_shard_config::{PrimaryId, Tail, Topology};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use self::calls::Calls;
 use crate::claim::{Absent, Attempt, ClaimTask, Step, Unit, refuse};
 use crate::clock::Clock;
 use crate::coupon_id::CouponIds;
@@ -80,6 +82,8 @@ pub struct StockQueue {
     pub gate: Gate,
     /// Its present call takes unusually long: claims go elsewhere while they can.
     pub slow: AtomicBool,
+    /// What the shard was asked.
+    pub calls: Calls,
 }
 
 /// The entrance of a record lane.
@@ -95,6 +99,8 @@ pub struct RecordQueue {
     pub gate: Arc<Gate>,
     /// How long claims wait here.
     pub load: Load,
+    /// What the lane asked the primary.
+    pub calls: Calls,
 }
 
 /// Bounds of the pipeline; each is explained in the proxy's configuration.
@@ -291,6 +297,7 @@ impl Flow {
     /// A parked claim goes on, with the template as it stands now.
     pub fn resume(&self, mut task: ClaimTask, template: &Arc<Template>, now_ms: u64) {
         task.template = Arc::clone(template);
+        task.since = Instant::now();
         match template.refusal(now_ms) {
             None => self.to_stock(task),
             // Not even a look-up from before it was parked counts: another send of the same request, on any proxy, may
@@ -412,6 +419,7 @@ impl StockQueue {
             releases: Mutex::default(),
             gate: Gate::default(),
             slow: AtomicBool::new(false),
+            calls: Calls::default(),
         }
     }
 }
@@ -428,6 +436,7 @@ fn record_queues(topology: &Topology, limits: FlowLimits) -> Vec<RecordQueue> {
                 claims,
                 gate: Arc::clone(&gate),
                 load: Load::default(),
+                calls: Calls::default(),
             });
         }
     }

@@ -1,18 +1,20 @@
 //! What the hot path counts: plain atomics, so that counting costs a few nanoseconds a claim and nothing at rest.
 //! Rendered in the Prometheus text format.
 
+mod histogram;
+mod stage;
+
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+
+pub use histogram::Histogram;
+pub use stage::Stages;
 
 use scrip_protocol::v1::Code;
 use tokio::time::Instant;
 
 /// Codes have two digits.
 const CODES: usize = 100;
-
-/// Upper bounds of the latency buckets, in milliseconds; one more bucket takes the rest.
-const LATENCY_BOUNDS_MS: [u64; 14] = [1, 2, 3, 5, 10, 20, 30, 50, 75, 100, 200, 500, 1_000, 5_000];
 
 /// A count that only rises.
 #[derive(Debug, Default)]
@@ -21,7 +23,12 @@ pub struct Count(AtomicU64);
 impl Count {
     /// Counts `count` more.
     pub fn add(&self, count: usize) {
-        self.0.fetch_add(count as u64, Ordering::Relaxed);
+        self.add_u64(count as u64);
+    }
+
+    /// Counts `count` more.
+    pub fn add_u64(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
     }
 
     /// The count.
@@ -36,8 +43,9 @@ macro_rules! counts {
         #[derive(Debug, Default)]
         pub struct Meter {
             codes: Codes,
-            latency: [Count; LATENCY_BOUNDS_MS.len() + 1],
-            latency_us: Count,
+            answers: Histogram,
+            /// Where claims spend their time.
+            pub stages: Stages,
             $($(#[doc = $help])+ pub $field: Count,)+
         }
 
@@ -92,12 +100,10 @@ impl Default for Codes {
 impl Meter {
     /// A request was answered.
     pub fn answered(&self, code: Code, received: Instant) {
-        let took = received.elapsed();
         if let Some(count) = usize::try_from(i32::from(code)).ok().and_then(|code| self.codes.0.get(code)) {
             count.add(1);
         }
-        self.latency[bucket(took)].add(1);
-        self.latency_us.add(usize::try_from(took.as_micros()).unwrap_or(usize::MAX));
+        self.answers.record(received.elapsed(), 1);
     }
 
     /// The counts in the Prometheus text format.
@@ -105,6 +111,7 @@ impl Meter {
         let mut text = String::new();
         self.render_answers(&mut text);
         self.render_latency(&mut text);
+        self.stages.render(&mut text);
         for (name, help, count) in self.totals() {
             line(&mut text, format_args!("# HELP {name} {help}\n# TYPE {name} counter\n{name} {}", count.get()));
         }
@@ -130,21 +137,8 @@ impl Meter {
                 "# HELP scrip_answer_seconds From reading a request to its answer.\n# TYPE scrip_answer_seconds histogram"
             ),
         );
-        let mut total = 0;
-        for (bound_ms, count) in LATENCY_BOUNDS_MS.iter().zip(&self.latency) {
-            total += count.get();
-            let bound = Duration::from_millis(*bound_ms).as_secs_f64();
-            line(text, format_args!("scrip_answer_seconds_bucket{{le=\"{bound}\"}} {total}"));
-        }
-        total += self.latency[LATENCY_BOUNDS_MS.len()].get();
-        let sum = Duration::from_micros(self.latency_us.get()).as_secs_f64();
-        line(text, format_args!("scrip_answer_seconds_bucket{{le=\"+Inf\"}} {total}"));
-        line(text, format_args!("scrip_answer_seconds_sum {sum}\nscrip_answer_seconds_count {total}"));
+        self.answers.render(text, "scrip_answer_seconds", "");
     }
-}
-
-fn bucket(took: Duration) -> usize {
-    LATENCY_BOUNDS_MS.iter().position(|bound| took <= Duration::from_millis(*bound)).unwrap_or(LATENCY_BOUNDS_MS.len())
 }
 
 fn line(text: &mut String, line: std::fmt::Arguments<'_>) {

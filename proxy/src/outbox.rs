@@ -101,6 +101,11 @@ pub struct Ticket {
 }
 
 impl Ticket {
+    /// When the request was read.
+    pub fn received(&self) -> Instant {
+        self.received
+    }
+
     /// Answers with a result.
     pub fn answer(mut self, result: Answer) {
         self.send(Code::Ok, String::new(), 0, Some(result));

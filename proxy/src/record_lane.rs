@@ -114,6 +114,8 @@ impl<W: RecordWriter> RecordLane<W> {
                 let queue = &flow.record[*index];
                 pace.wait(&queue.claims, || sweep_queue(flow, queue, latch)).await;
                 queue.claims.take(*rows_max, group);
+                let taken = Instant::now();
+                flow.meter.stages.record_queue.record_each(group.iter().map(|task| taken - task.since));
             }
         }
     }
@@ -213,7 +215,7 @@ impl<W: RecordWriter> RecordLane<W> {
         self.rows.extend(self.group.iter().filter_map(|task| row(task, stripe, now_ms)));
         let Self { flow, writer, index, latch, pace, group, rows, .. } = self;
         let queue = &flow.record[*index];
-        let began = Instant::now();
+        let (began, claims) = (Instant::now(), rows.len());
         let result = watch(writer.record(rows), |took| {
             let now = Instant::now();
             for task in group.iter_mut().filter(|task| task.is_late(now)) {
@@ -226,6 +228,9 @@ impl<W: RecordWriter> RecordLane<W> {
         })
         .await;
         pace.called(began);
+        let took = began.elapsed();
+        flow.meter.stages.record_call.record(took, claims);
+        queue.calls.add(claims, took);
         let answered = !matches!(result, Err(RecordError::Unknown(_) | RecordError::Unreachable(_)));
         if answered && latch.open(&queue.gate) {
             tracing::info!(primary = %queue.primary, "primary answers again");
@@ -293,6 +298,7 @@ impl<W: RecordWriter> RecordLane<W> {
                 self.group.push(task);
             } else if !task.is_answered() {
                 task.unit = None;
+                task.since = Instant::now();
                 flow.to_stock(task);
             }
         }
@@ -338,7 +344,8 @@ impl<W: RecordWriter> RecordLane<W> {
     fn set_doubles_aside(&mut self) {
         let mut seen = HashSet::with_capacity_and_hasher(self.group.len(), FxBuildHasher);
         let flow = &self.flow;
-        for task in self.group.extract_if(.., |task| !seen.insert((task.user, task.template.record.template))) {
+        for mut task in self.group.extract_if(.., |task| !seen.insert((task.user, task.template.record.template))) {
+            task.since = Instant::now();
             flow.look_up(task, Absent::Record, false);
         }
     }

@@ -94,8 +94,9 @@ impl<S: StockStore> StockLane<S> {
         let wants = wants(group);
         let queue = &self.flow.stock[self.index];
         let call = self.store.deduct(self.shard, &wants);
-        let (began, patience, flow) =
-            (Instant::now(), self.usual.saturating_mul(SLOW_TIMES).max(SLOW_LEAST), &self.flow);
+        let (began, claims, flow) = (Instant::now(), group.len(), &self.flow);
+        let patience = self.usual.saturating_mul(SLOW_TIMES).max(SLOW_LEAST);
+        flow.meter.stages.stock_queue.record_each(group.iter().map(|task| began - task.since));
         let result = watch(call, |took| {
             drop_late(group);
             drop_late_of(queue);
@@ -107,7 +108,11 @@ impl<S: StockStore> StockLane<S> {
         .await;
         queue.slow.store(false, Ordering::Relaxed);
         self.pace.called(began);
-        self.usual = (self.usual * 7 + began.elapsed().min(patience)) / 8;
+        let answered = Instant::now();
+        self.usual = (self.usual * 7 + (answered - began).min(patience)) / 8;
+        self.flow.meter.stages.stock_call.record(answered - began, claims);
+        queue.calls.add(claims, answered - began);
+        group.iter_mut().for_each(|task| task.since = answered);
         match result {
             Ok(deducted) => self.hand_on(group, &wants, &deducted),
             Err(error) => self.fail(group, &error).await,

@@ -13,7 +13,7 @@ pub const GAUGES: [(&str, &str); 3] = [
 ];
 
 impl Flow {
-    /// The gauges in the Prometheus text format.
+    /// The gauges, and what each backend was asked, in the Prometheus text format.
     pub fn render(&self) -> String {
         let mut text = String::new();
         let values: [Vec<(String, usize)>; 3] =
@@ -25,6 +25,7 @@ impl Flow {
                 let _ = writeln!(text, "{name}{labels} {value}");
             }
         }
+        self.render_calls(&mut text);
         text
     }
 

@@ -66,11 +66,16 @@ impl<W: RecordWriter> RecordLane<W> {
     async fn read(&mut self, keys: &[(UserId, TemplateId)], lock: bool) -> Result<RowsByUser, StoreError> {
         let Self { flow, writer, index, latch, group, .. } = self;
         let queue = &flow.record[*index];
+        let sent = Instant::now();
         let found = watch(writer.look_up(keys, lock), |_| {
             refuse_late(group);
             sweep_queue(flow, queue, latch);
         })
-        .await?;
+        .await;
+        let took = sent.elapsed();
+        flow.meter.stages.look_up.record(took, keys.len());
+        queue.calls.add(keys.len(), took);
+        let found = found?;
         let mut rows = RowsByUser::default();
         for row in found {
             rows.entry((row.user, row.template)).or_default().push(row);
@@ -123,6 +128,7 @@ impl<W: RecordWriter> RecordLane<W> {
             self.group.push(task);
         } else if !task.is_answered() {
             task.unit = None;
+            task.since = Instant::now();
             flow.to_stock(task);
         }
     }

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use metrics::{Unit, describe_gauge, gauge};
 
 use crate::admin::health::HealthReport;
+use crate::flow::calls::COUNTERS;
 use crate::flow::gauges::GAUGES;
 use crate::meter::Meter;
 
@@ -42,6 +43,9 @@ pub fn markdown() -> String {
     for (name, help) in rendered.lines().filter_map(|line| words(line, "# HELP ")) {
         let kind = kinds.iter().find(|(other, _)| *other == name).map_or("", |(_, kind)| kind.as_str());
         let _ = writeln!(text, "| `{name}` | {kind} | {help} |");
+    }
+    for (name, help) in COUNTERS {
+        let _ = writeln!(text, "| `{name}` | counter | {help} |");
     }
     let recorded = [(READY, READY_HELP), (COMPONENTS_DOWN, COMPONENTS_DOWN_HELP)];
     for (name, help) in GAUGES.into_iter().chain(recorded) {
