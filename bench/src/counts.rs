@@ -1,23 +1,17 @@
 //! What the proxies count, from `/metrics`.
 
+mod stages;
+
+use std::collections::BTreeMap;
 use std::ops::Sub;
 
 use scrip_chaos::testbed::ProxyProcess;
 
 use crate::Error;
 
-/// Sums over all proxies.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
-    pub(crate) transactions: u64,
-    pub(crate) coupons: u64,
-    pub(crate) deductions: u64,
-    pub(crate) deducted_claims: u64,
-    pub(crate) look_ups: u64,
-    pub(crate) settles: u64,
-    pub(crate) conflicts: u64,
-    pub(crate) fenced: u64,
-}
+/// Every sample of every proxy, by name and labels; those of several proxies are added.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Counts(BTreeMap<String, f64>);
 
 impl Counts {
     pub(crate) async fn read(proxies: &[ProxyProcess]) -> Result<Self, Error> {
@@ -28,22 +22,33 @@ impl Counts {
         Ok(sum)
     }
 
+    /// What a way without a proxy counted under the names that proxies use.
+    pub(crate) fn of(counts: &[(&str, u64)]) -> Self {
+        Self(counts.iter().map(|(name, count)| (format!("scrip_{name}_total"), *count as f64)).collect())
+    }
+
+    /// The count of `scrip_NAME_total`; 0 if nobody counts it.
+    pub(crate) fn total(&self, name: &str) -> u64 {
+        self.0.get(&format!("scrip_{name}_total")).map_or(0, |value| *value as u64)
+    }
+
     fn add(&mut self, metrics: &str) {
-        for line in metrics.lines() {
-            let Some((name, value)) = line.split_once(' ') else { continue };
-            let field = match name {
-                "scrip_transactions_total" => &mut self.transactions,
-                "scrip_coupons_total" => &mut self.coupons,
-                "scrip_deductions_total" => &mut self.deductions,
-                "scrip_deducted_claims_total" => &mut self.deducted_claims,
-                "scrip_look_ups_total" => &mut self.look_ups,
-                "scrip_settles_total" => &mut self.settles,
-                "scrip_conflicts_total" => &mut self.conflicts,
-                "scrip_fenced_total" => &mut self.fenced,
-                _ => continue,
-            };
-            *field += value.parse::<u64>().unwrap_or(0);
+        for line in metrics.lines().filter(|line| !line.starts_with('#')) {
+            // Labels may hold spaces, values do not.
+            let Some((name, value)) = line.rsplit_once(' ') else { continue };
+            if let Ok(value) = value.parse::<f64>() {
+                *self.0.entry(name.to_owned()).or_default() += value;
+            }
         }
+    }
+
+    /// Label and value of each sample of this name, where `label` is the only label or the first of two.
+    fn labelled<'a>(&'a self, name: &'a str, label: &'a str) -> impl Iterator<Item = (&'a str, f64)> {
+        let samples = self.0.iter().filter_map(move |(sample, value)| Some((sample.strip_prefix(name)?, *value)));
+        samples.filter_map(move |(labels, value)| {
+            let rest = labels.strip_prefix('{')?.strip_prefix(label)?.strip_prefix("=\"")?;
+            Some((rest.split('"').next()?, value))
+        })
     }
 }
 
@@ -51,16 +56,8 @@ impl Sub for Counts {
     type Output = Self;
 
     fn sub(self, earlier: Self) -> Self {
-        Self {
-            transactions: self.transactions - earlier.transactions,
-            coupons: self.coupons - earlier.coupons,
-            deductions: self.deductions - earlier.deductions,
-            deducted_claims: self.deducted_claims - earlier.deducted_claims,
-            look_ups: self.look_ups - earlier.look_ups,
-            settles: self.settles - earlier.settles,
-            conflicts: self.conflicts - earlier.conflicts,
-            fenced: self.fenced - earlier.fenced,
-        }
+        let before = |name: &String| earlier.0.get(name).copied().unwrap_or(0.0);
+        Self(self.0.iter().map(|(name, value)| (name.clone(), value - before(name))).collect())
     }
 }
 
@@ -76,12 +73,15 @@ mod tests {
     #[test]
     fn counts_of_several_proxies_are_added() {
         let mut counts = Counts::default();
-        let metrics =
-            "# HELP scrip_coupons_total Coupons recorded.\nscrip_coupons_total 70\nscrip_transactions_total 2\n";
+        let metrics = "# HELP scrip_coupons_total Coupons recorded.\nscrip_coupons_total 70\nscrip_transactions_total 2\n\
+             scrip_backend_calls_total{backend=\"shard s0\"} 4\n";
         counts.add(metrics);
         counts.add(metrics);
-        assert_eq!((counts.coupons, counts.transactions), (140, 4));
-        assert!((ratio(counts.coupons, counts.transactions) - 35.0).abs() < 1e-9);
-        assert!(ratio(1, 0).abs() < 1e-9);
+        assert_eq!((counts.total("coupons"), counts.total("transactions"), counts.total("fenced")), (140, 4, 0));
+        let calls: Vec<_> = counts.labelled("scrip_backend_calls_total", "backend").collect();
+        assert_eq!(calls, [("shard s0", 8.0)]);
+        let later = Counts::of(&[("coupons", 150)]);
+        assert_eq!((later - counts).total("coupons"), 10);
+        assert!((ratio(140, 4) - 35.0).abs() < 1e-9 && ratio(1, 0).abs() < 1e-9);
     }
 }

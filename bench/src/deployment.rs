@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use crate::Error;
 use crate::screen::Screen;
 use crate::spec::{BedSpec, CallerSpec};
-use crate::usage::Tiers;
+use crate::usage::{Tiers, open_files_max};
 use crate::workload::Kind;
 
 /// Coupons of a template that one user may hold.
@@ -23,6 +23,8 @@ const VALID_S: u64 = 30 * 24 * 3600;
 const CLIENT_CONNECTIONS_MAX: usize = 64;
 /// How long connections may take to be made.
 const CONNECT_MAX: Duration = Duration::from_secs(30);
+/// Open files besides connections of callers: connections to backends, logs, pipes.
+const OPEN_FILES_BESIDE: u64 = 500;
 /// Templates that are made at once: each touches every primary.
 const PUBLISH_AT_ONCE: usize = 32;
 
@@ -70,6 +72,7 @@ impl Deployment {
     /// Clients with so many connections to each proxy in all, every one of them made.
     pub(crate) async fn connect(&self, spec: &CallerSpec) -> Result<Vec<Client>, Error> {
         let addresses: Vec<String> = self.proxies.iter().map(|proxy| proxy.address().to_string()).collect();
+        check_open_files(spec.connections * self.proxies.len())?;
         let mut clients = Vec::new();
         let mut left = spec.connections;
         let count = spec.connections.div_ceil(CLIENT_CONNECTIONS_MAX);
@@ -112,6 +115,18 @@ impl Deployment {
             mysql: self.testbed.primaries().iter().filter_map(Database::pid).collect(),
         }
     }
+}
+
+/// A connection is an open file here and one in the proxy.
+fn check_open_files(connections: usize) -> Result<(), Error> {
+    let (needed, limit) = (connections as u64 + OPEN_FILES_BESIDE, open_files_max()?);
+    if needed <= limit {
+        return Ok(());
+    }
+    Err(Error::Arguments(format!(
+        "{connections} connections need {needed} open files here and in the proxy, and {limit} are allowed: \
+         raise the limit with `ulimit -n {needed}`"
+    )))
 }
 
 async fn publish_one(client: Client, kind: Kind, number: usize) -> Result<TemplateId, Error> {

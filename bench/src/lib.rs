@@ -15,7 +15,8 @@
 //! - `recorder`, `book`: what came back. `audit`: is the count right?
 //! - `usage`, `counts`, `environment`: where the time goes, and on what.
 //! - `ceiling`, `reference`: other ways to the same rows, without a proxy; `direct`: their users. `compare`: all in turn.
-//! - `run`: one bench from start to report. [`limits`]: what a proxy, a primary and a shard can take.
+//! - `run`: one bench from start to report. [`limits`]: what a proxy, a primary and a shard can take. [`curve`]: what a claim
+//!   costs as something grows; `disk`: room for it. [`idle`]: what rest costs.
 //! - [`report`]: the result as data. `screen`, `progress`: for people.
 
 pub mod arrival;
@@ -25,11 +26,14 @@ mod book;
 mod ceiling;
 mod compare;
 mod counts;
+pub mod curve;
 mod deployment;
 mod direct;
+mod disk;
 mod drive;
 mod environment;
 mod error;
+pub mod idle;
 pub mod limits;
 mod progress;
 mod readers;

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use scrip_bench::curve::{CurveSpec, curve};
+use scrip_bench::idle::{IdleSpec, idle};
 use scrip_bench::limits::{LimitsSpec, limits};
 use scrip_bench::report::{Report, diff, show};
 use scrip_bench::{CeilingSpec, CompareSpec, DirectSpec, ReferenceSpec, RunSpec};
@@ -27,6 +29,10 @@ enum Command {
     Compare(CompareSpec),
     /// The limits of one proxy, one primary and one shard, found by raising the load until latency breaks away.
     Limits(LimitsSpec),
+    /// What a claim costs as templates, primaries, coupons or connections grow.
+    Curve(CurveSpec),
+    /// What a proxy costs that has nothing to do, alone and with many connections.
+    Idle(IdleSpec),
     /// Prints reports.
     Show {
         /// Files that `--json` wrote.
@@ -64,6 +70,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Reference(spec) => scrip_bench::run_reference(&spec).await?,
         Command::Compare(spec) => scrip_bench::compare(&spec).await?,
         Command::Limits(spec) => drop(limits(&spec).await?),
+        Command::Curve(spec) => drop(curve(&spec).await?),
+        Command::Idle(spec) => drop(idle(&spec).await?),
         Command::Show { files, html } => print!("{}", show(&files, html.as_deref())?),
         Command::Diff { old, new } => println!("{}", diff::diff(&Report::read(&old)?, &Report::read(&new)?)?),
     }

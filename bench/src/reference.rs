@@ -73,13 +73,8 @@ pub(crate) async fn measure(
         pool.clone().disconnect().await?;
     }
     let claims = watched.transactions;
-    let counts = Counts {
-        transactions: claims,
-        coupons: claims,
-        deductions: claims,
-        deducted_claims: claims,
-        ..Counts::default()
-    };
+    let counts = ["transactions", "coupons", "deductions", "deducted_claims"].map(|name| (name, claims));
+    let counts = Counts::of(&counts);
     let book = std::mem::take(&mut *pipeline.book.lock());
     let audit = audit(deployment, &pipeline.workload, &book, sql::REFERENCE_REQUESTS).await?;
     Ok(figures(&Watched { counts, ..watched }, audit, 0.0))

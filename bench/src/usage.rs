@@ -42,8 +42,17 @@ impl Tiers {
 
     /// The most memory that any proxy ever had resident, in MiB.
     pub(crate) fn proxy_peak_mib(&self) -> Result<f64, Error> {
-        let peaks: Vec<u64> = self.proxies.iter().map(|pid| peak_kib(*pid)).collect::<Result<_, _>>()?;
-        Ok(peaks.into_iter().max().unwrap_or(0) as f64 / 1024.0)
+        self.proxy_mib("VmHWM:")
+    }
+
+    /// The most memory that any proxy has resident now, in MiB.
+    pub(crate) fn proxy_resident_mib(&self) -> Result<f64, Error> {
+        self.proxy_mib("VmRSS:")
+    }
+
+    fn proxy_mib(&self, field: &str) -> Result<f64, Error> {
+        let sizes: Vec<u64> = self.proxies.iter().map(|pid| status_number(*pid, field)).collect::<Result<_, _>>()?;
+        Ok(sizes.into_iter().max().unwrap_or(0) as f64 / 1024.0)
     }
 }
 
@@ -83,12 +92,22 @@ fn ticks(stat: &str) -> Option<u32> {
     Some(next()? + next()?)
 }
 
-fn peak_kib(pid: u32) -> Result<u64, Error> {
+/// The most files that this process, and what it starts, may have open.
+pub(crate) fn open_files_max() -> Result<u64, Error> {
+    let path = "/proc/self/limits";
+    let text = read(path)?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let soft = line.and_then(|rest| rest.split_whitespace().next());
+    let limit = soft.and_then(|word| if word == "unlimited" { Some(u64::MAX) } else { word.parse().ok() });
+    limit.ok_or_else(|| Error::Usage { path: path.to_owned(), problem: "no limit of open files".to_owned() })
+}
+
+fn status_number(pid: u32, field: &str) -> Result<u64, Error> {
     let path = format!("/proc/{pid}/status");
     let text = read(&path)?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|rest| rest.split_whitespace().next()).and_then(|word| word.parse().ok());
-    kib.ok_or_else(|| Error::Usage { path, problem: "no VmHWM".to_owned() })
+    let line = text.lines().find_map(|line| line.strip_prefix(field));
+    let number = line.and_then(|rest| rest.split_whitespace().next()).and_then(|word| word.parse().ok());
+    number.ok_or_else(|| Error::Usage { path, problem: format!("no {field}") })
 }
 
 fn read(path: &str) -> Result<String, Error> {
@@ -110,6 +129,7 @@ mod tests {
     fn this_process_has_used_some_memory() {
         let tiers = Tiers { proxies: vec![std::process::id()], ..Tiers::default() };
         assert!(tiers.proxy_peak_mib().expect("read") > 0.5);
-        assert!(tiers.read().is_ok());
+        assert!(tiers.proxy_peak_mib().expect("read") >= tiers.proxy_resident_mib().expect("read") * 0.5);
+        assert!(tiers.read().is_ok() && open_files_max().expect("a limit") > 10);
     }
 }

@@ -144,7 +144,7 @@ fn rung(offered_per_s: u64, watched: &Watched) -> Rung {
         p50_ms: latency.p50,
         p99_ms: latency.p99,
         max_ms: latency.max,
-        rows_per_transaction: ratio(watched.counts.coupons, watched.counts.transactions),
+        rows_per_transaction: ratio(watched.counts.total("coupons"), watched.counts.total("transactions")),
         broke: None,
         cores: Cores {
             client: cores(cpu.client),

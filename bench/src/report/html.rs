@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use self::bars::{Bar, Bars};
-use self::plot::{Axis, Plot, Series};
+pub(crate) use self::plot::{Axis, Plot, Series};
 use super::{Figures, Report};
 use crate::Error;
 
@@ -40,12 +40,16 @@ pub(crate) fn write_page(path: &Path, page: &str) -> Result<(), Error> {
 /// The page as text.
 #[must_use]
 pub fn page(reports: &[Named<'_>]) -> String {
+    page_with(&[], reports)
+}
+
+/// The same with plots of all reports together before the others.
+pub(crate) fn page_with(plots: &[Plot], reports: &[Named<'_>]) -> String {
     let mut body = String::new();
     page::verdicts(&mut body, reports);
     page::figures(&mut body, reports);
-    for plot in [percentiles(reports), throughput(reports), over_time(reports)] {
-        body.push_str(&plot.render());
-    }
+    let own = [percentiles(reports), throughput(reports), over_time(reports)];
+    plots.iter().chain(&own).for_each(|plot| body.push_str(&plot.render()));
     for bars in [cpu(reports), answers(reports), stages(reports), backends(reports)].into_iter().flatten() {
         body.push_str(&bars.render());
     }

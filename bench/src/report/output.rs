@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::html::{self, Named};
 use super::{Report, Together, read_json, table};
 use crate::Error;
+use crate::curve::{Curve, Point};
 use crate::spec::OutputSpec;
 
 impl OutputSpec {
@@ -45,6 +46,12 @@ pub fn show(files: &[PathBuf], page: Option<&Path>) -> Result<String, Error> {
     let mut reports = Vec::new();
     for file in files {
         let name = file.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+        if let Ok(curve) = read_json::<Curve>(file) {
+            text.push_str(&curve.to_string());
+            let named = |point: Point| (format!("{name}: {} {}", point.size, curve.curve), point.report);
+            reports.extend(curve.points.into_iter().map(named));
+            continue;
+        }
         match read_json::<Together>(file) {
             Ok(together) => {
                 text.push_str(&together.to_string());

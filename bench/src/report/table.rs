@@ -5,7 +5,8 @@ use std::fmt::Write;
 use comfy_table::Table;
 use comfy_table::presets::ASCII_MARKDOWN;
 
-use super::{Figures, Latency, Report};
+use super::{Backend, Figures, Latency, Report, Stage};
+use crate::counts::ratio;
 
 /// The report as text.
 #[must_use]
@@ -97,6 +98,12 @@ fn figures(figures: &Figures) -> Table {
             figures.rows_per_transaction, figures.claims_per_redis_call, figures.transactions_per_s
         ),
     );
+    if !figures.stages.is_empty() {
+        row("stages", stages(&figures.stages));
+    }
+    if !figures.backends.is_empty() {
+        row("calls", busy(&figures.backends));
+    }
     row("proxy memory", format!("{:.0} MiB at most", figures.proxy_peak_mib));
     let refusals: Vec<String> =
         figures.refusals.iter().map(|refusal| format!("{} {}", refusal.count, refusal.code)).collect();
@@ -120,4 +127,30 @@ fn latency(latency: &Latency) -> String {
         "p50 {:.1}, p90 {:.1}, p99 {:.1}, p99.9 {:.1}, max {:.1} ms",
         latency.p50, latency.p90, latency.p99, latency.p999, latency.max
     )
+}
+
+fn stages(stages: &[Stage]) -> String {
+    let stage = |stage: &Stage| {
+        format!("{}: mean {:.2}, p50 {:.2}, p99 {:.2} ms", stage.name, stage.mean_ms, stage.p50_ms, stage.p99_ms)
+    };
+    stages.iter().map(stage).collect::<Vec<_>>().join("\n")
+}
+
+/// The least and the most busy of each kind.
+fn busy(backends: &[Backend]) -> String {
+    let mut lines = Vec::new();
+    for kind in ["shard", "primary"] {
+        let of_kind = || backends.iter().filter(|backend| backend.name.starts_with(kind));
+        let by_busy = |a: &&Backend, b: &&Backend| a.busy.total_cmp(&b.busy);
+        if let (Some(least), Some(most)) = (of_kind().min_by(by_busy), of_kind().max_by(by_busy)) {
+            let claims: u64 = of_kind().map(|backend| backend.claims).sum();
+            let calls: u64 = of_kind().map(|backend| backend.calls).sum();
+            let (each, low, high) = (ratio(claims, calls), least.busy * 100.0, most.busy * 100.0);
+            lines.push(format!(
+                "{kind}: {each:.1} claims a call; under way {low:.0}% of the time ({}) to {high:.0}% ({})",
+                least.name, most.name
+            ));
+        }
+    }
+    lines.join("\n")
 }

@@ -11,7 +11,7 @@ fn limits_are_found_and_written_for_the_planner() {
     let only = "--only=proxy-refusals,primary-writes,primary-reads,shard-calls";
     let mut command = small(&["limits", only, "--warm-up", "100ms", "--duration", "300ms"]);
     // From rung to rung by a factor at which a small machine is soon at its end.
-    command.args(["--factor", "20", "--refine", "0"]).arg("--out").arg(&file);
+    command.args(["--factor", "12", "--refine", "0"]).arg("--out").arg(&file);
     let output = command.output().expect("run");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");

@@ -8,6 +8,7 @@ use scrip_bench::report::Report;
 use scrip_chaos::testbed::build_proxy;
 use serde_json::Value;
 
+mod curves;
 mod limits;
 mod reading;
 
@@ -40,6 +41,14 @@ fn a_small_run_is_measured_and_every_count_is_right() {
     assert!(figures.claims_per_s > 0.0 && figures.latency_ms.p50 > 0.0, "{figures:?}");
     assert!(figures.rows_per_transaction >= 1.0 && figures.claims_per_redis_call >= 1.0, "{figures:?}");
     assert!(figures.cpu_us_per_claim.mysql > 0.0 && figures.proxy_peak_mib > 1.0, "{figures:?}");
+    let stages: Vec<&str> = figures.stages.iter().map(|stage| stage.name.as_str()).collect();
+    assert_eq!(stages, ["stock_queue", "stock_call", "record_queue", "record_call", "whole"]);
+    // What a claim waits for is what it takes in all, but for what is done between the stages.
+    let (whole, parts) = figures.stages.split_last().expect("stages");
+    let sum: f64 = parts.iter().map(|stage| stage.mean_ms).sum();
+    assert!(sum > 0.0 && sum < whole.mean_ms * 1.5, "{:?}", figures.stages);
+    let names: Vec<&str> = figures.backends.iter().map(|backend| backend.name.as_str()).collect();
+    assert_eq!(names.len(), 3, "{names:?}");
     assert_eq!(figures.audit.rows, figures.audit.acknowledged);
     assert!(figures.audit.rows >= figures.coupons && figures.coupons > 0);
     assert_eq!(report.durability["innodb_flush_log_at_trx_commit"], "1");
