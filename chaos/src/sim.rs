@@ -11,6 +11,7 @@
 //! | [`process`], [`fleet`] | proxies that can be stopped and killed |
 //! | [`client`], [`operator`], [`ending`], [`stage`] | who does what |
 //! | [`judge`] | the stores, for the oracle |
+//! | [`sweep`], [`shrink`], [`pinned`], [`command`] | many seeds; a failing run cut down; runs that went wrong once; the command |
 //! | [`mutant`] | stores that leave out a rule, which must be noticed |
 //! | [`trace`], [`dice`] | what happened; numbers from a seed |
 
@@ -24,6 +25,7 @@ pub mod judge;
 pub mod meta;
 pub mod mutant;
 pub mod operator;
+pub mod pinned;
 pub mod plan;
 pub mod primary;
 pub mod process;

@@ -1,7 +1,5 @@
 //! One scenario from its template to its verdict.
 
-mod overload;
-
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,7 +8,7 @@ use scrip_shard_config::{SubStock, stock_key};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, sleep_until};
 
-use super::bed::Bed;
+use super::bed::{Bed, status_kib};
 use super::budget::Measured;
 use super::fault::{Fault, Planned, ShardFault};
 use super::felt::Window;
@@ -23,7 +21,7 @@ use super::{Error, RunSpec, finish};
 use crate::evidence::audit;
 use crate::history::{History, TemplateFact};
 use crate::oracle::{self, Circumstances, StoresView};
-use crate::testbed::RestartWith;
+use crate::testbed::{RestartWith, Throttle};
 
 /// How many coupons a user may hold.
 const LIMIT: u32 = 2;
@@ -31,6 +29,10 @@ const LIMIT: u32 = 2;
 const PLENTY: u64 = 4_000_000;
 /// How long the keys of a shard that is back are waited for.
 const KEYS_LIMIT: Duration = Duration::from_secs(10);
+
+/// Of an overloaded proxy: it runs, and stands still, again and again.
+const RUN: Duration = Duration::from_millis(1);
+const REST: Duration = Duration::from_millis(9);
 
 /// Runs one scenario. The history comes with it.
 pub(super) async fn play(
@@ -57,7 +59,7 @@ pub(super) async fn play(
     let mut measured = Measured::default();
     let cut_before: u64 = bed.all_links().map(crate::testbed::Link::cuts_sprung).sum();
     let window = if overload {
-        overload::overloaded(bed, &clients, &recorder, spec, seed, &mut measured).await
+        overloaded(bed, &clients, &recorder, spec, seed, &mut measured).await
     } else {
         broken(bed, &clients, &recorder, &template, &plan, (spec, seed), &mut measured).await?
     };
@@ -214,4 +216,40 @@ async fn keys_serve(bed: &Bed, fault: Fault, keys: &[String]) -> Option<u64> {
         sleep(Duration::from_millis(10)).await;
     }
     None
+}
+
+/// The peak first, then three times of it.
+async fn overloaded(
+    bed: &Bed,
+    clients: &[Client],
+    recorder: &Arc<Recorder>,
+    spec: &RunSpec,
+    seed: u64,
+    measured: &mut Measured,
+) -> Window {
+    let _slow: Vec<Throttle> = bed.proxies.iter().map(|proxy| proxy.throttle(RUN, REST)).collect();
+    let peak = finish::peak(&clients[0], recorder, spec.duration / 2).await;
+    measured.peak_per_s = Some(peak);
+    let struck = recorder.now();
+    let rate = (3.0 * peak).clamp(1.0, 1e6) as u32;
+    let load = load::run(clients, recorder, LoadSpec { rate, duration: spec.duration, seed, plain: true });
+    let ((), memory) = tokio::join!(load, memory_ratio(bed, spec.duration));
+    measured.memory_ratio = memory;
+    Window { struck, mended: struck + spec.duration }
+}
+
+/// The most memory of any proxy in the last two thirds, against its most in the first.
+async fn memory_ratio(bed: &Bed, duration: Duration) -> Option<f64> {
+    let started = Instant::now();
+    let mut most: Vec<[u64; 2]> = vec![[0; 2]; bed.proxies.len()];
+    while started.elapsed() < duration {
+        let later = usize::from(started.elapsed() > duration / 3);
+        for (proxy, most) in bed.proxies.iter().zip(&mut most) {
+            let now = proxy.pid().map_or(0, |pid| status_kib(pid, "VmRSS:"));
+            most[later] = most[later].max(now);
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+    let ratio = |[first, later]: &[u64; 2]| (*first > 0).then(|| *later as f64 / *first as f64);
+    most.iter().filter_map(ratio).reduce(f64::max)
 }

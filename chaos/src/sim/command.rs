@@ -2,12 +2,14 @@
 
 use std::io::{IsTerminal, stderr};
 use std::ops::Range;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::json;
 
 use super::mutant::{MUTANTS, Mutant};
+use super::pinned::Pinned;
 use super::plan::Plan;
 use super::shrink::shrink;
 use super::sweep::{Tally, sweep};
@@ -20,11 +22,14 @@ const FAILURES_MAX: usize = 10;
 #[derive(Debug, Clone, Args)]
 pub struct Options {
     /// Runs one seed.
-    #[arg(long, value_name = "N", conflicts_with = "seeds", required_unless_present_any = ["seeds", "list"])]
+    #[arg(long, value_name = "N", conflicts_with = "seeds", required_unless_present_any = ["seeds", "plan", "list"])]
     pub seed: Option<u64>,
     /// Runs the seeds from A up to but not including B.
     #[arg(long, value_name = "A..B", value_parser = range)]
     pub seeds: Option<Range<u64>>,
+    /// Runs the plan of a file, as those in `chaos/regressions`, with each of its seeds.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "seeds"])]
+    pub plan: Option<PathBuf>,
     /// Prints every line of the trace.
     #[arg(long)]
     pub trace: bool,
@@ -61,16 +66,23 @@ pub fn run(options: &Options) -> ExitCode {
         MUTANTS.iter().for_each(|(_, name)| println!("{name}"));
         return ExitCode::SUCCESS;
     }
-    let held = match (&options.seeds, options.seed) {
-        (Some(seeds), _) => many(options, seeds.clone()),
-        (None, seed) => one(options, seed.unwrap_or_default()),
+    let held = match (&options.plan, &options.seeds) {
+        (Some(path), _) => match Pinned::read(path) {
+            Ok(pinned) => pinned.plans().filter(|plan| !one(options, plan)).count() == 0,
+            Err(message) => {
+                eprintln!("scrip-chaos sim: {message}");
+                return ExitCode::from(2);
+            }
+        },
+        (None, Some(seeds)) => many(options, seeds.clone()),
+        (None, None) => one(options, &Plan::of(options.seed.unwrap_or_default())),
     };
     if held { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn one(options: &Options, seed: u64) -> bool {
-    let plan = Plan::of(seed);
-    let outcome = run_plan(&plan, options.mutant, options.trace);
+fn one(options: &Options, plan: &Plan) -> bool {
+    let seed = plan.seed;
+    let outcome = run_plan(plan, options.mutant, options.trace);
     let held = outcome.findings.is_empty();
     if options.json {
         println!("{}", json!({ "seed": seed, "digest": hex(outcome.digest), "findings": outcome.findings }));
@@ -91,7 +103,7 @@ fn one(options: &Options, seed: u64) -> bool {
     if held {
         println!("  every promise held");
     } else {
-        tell(&plan, &outcome, options.mutant);
+        tell(plan, &outcome, options.mutant);
     }
     held
 }
@@ -103,6 +115,13 @@ fn tell(plan: &Plan, outcome: &Outcome, mutant: Option<Mutant>) {
     println!("the shortest run found in which something is wrong:");
     print!("{small}");
     println!("{}", story(&outcome.trace));
+    match serde_json::to_string(&small) {
+        Ok(plan) => println!(
+            "to run it again, in a file for --plan:\n{{\"about\":\"\",\"seeds\":[{}],\"plan\":{plan}}}",
+            small.seed
+        ),
+        Err(error) => println!("the plan cannot be written down: {error}"),
+    }
 }
 
 /// The lines of a trace up to the first thing that is wrong, numbered.

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::primary::Primary;
 use super::shard::{Data, Redis};
 use super::stage::Stage;
@@ -10,7 +12,7 @@ use super::wire::{CallKind, Weather};
 use super::world::{Backend, World};
 
 /// A moment at which a fault may strike: a call is about to be carried out, or was, and nobody was told yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moment {
     /// Which call.
     pub kind: CallKind,
@@ -19,7 +21,7 @@ pub struct Moment {
 }
 
 /// When a fault strikes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum When {
     /// So many milliseconds after the start.
     At(u64),
@@ -28,7 +30,7 @@ pub enum When {
 }
 
 /// One fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FaultPlan {
     /// When.
     pub when: When,
@@ -37,7 +39,7 @@ pub struct FaultPlan {
 }
 
 /// What breaks, and for how long, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum What {
     /// A proxy is gone, with all that it had in memory.

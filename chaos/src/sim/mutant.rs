@@ -7,7 +7,7 @@ pub enum Mutant {
     ReleaseTwice,
     /// An outcome that is not known is reported as not applied, so that the unit is given back.
     UnknownIsRefused,
-    /// An install is not bound to the nonce of step 0, and not to a higher epoch.
+    /// An install is not bound to the nonce of step 0.
     InstallUnbound,
     /// The nonce survives a restart with old data, as the run_id does.
     NonceSurvives,

@@ -4,10 +4,12 @@
 mod draw;
 mod tell;
 
+use serde::{Deserialize, Serialize};
+
 use super::fault::{FaultPlan, What};
 
 /// A run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// Decides everything else: delays, losses, orders.
     pub seed: u64,
@@ -26,7 +28,7 @@ pub struct Plan {
 }
 
 /// What there is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Size {
     /// Proxies.
     pub proxies: usize,
@@ -49,7 +51,7 @@ pub struct Size {
 }
 
 /// A template.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TemplatePlan {
     /// Its stock.
     pub total: u64,
@@ -58,7 +60,7 @@ pub struct TemplatePlan {
 }
 
 /// One thing that a caller wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClaimPlan {
     /// When.
     pub at_ms: u64,
@@ -81,7 +83,7 @@ pub struct ClaimPlan {
 }
 
 /// One thing that an operator does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangePlan {
     /// When.
     pub at_ms: u64,
@@ -92,7 +94,7 @@ pub struct ChangePlan {
 }
 
 /// What an operator does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Change {
     /// Adds units, or withdraws them.
     Stock(i64),

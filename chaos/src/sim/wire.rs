@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
@@ -14,7 +15,7 @@ use super::process::Process;
 use super::world::{Backend, Sim};
 
 /// What is asked of a store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "each is a call of a store trait, or a part of one")]
 pub enum CallKind {
     Run,
@@ -53,7 +54,8 @@ pub enum Lost {
 }
 
 /// The state of the way between a proxy and a store, in chances per thousand and milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Weather {
     /// Added to each way at most.
     pub slow_ms: u64,
@@ -67,6 +69,8 @@ pub struct Weather {
     pub detach: u32,
     /// Connections that cannot be made.
     pub refuse: u32,
+    /// Installs that arrive once more, some time later.
+    pub twice: u32,
 }
 
 /// What becomes of one call.

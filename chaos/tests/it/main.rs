@@ -2,6 +2,7 @@
 
 mod arrows;
 mod audit;
+mod conformance;
 mod database;
 mod demo;
 mod end;

@@ -1,6 +1,6 @@
 //! The meta store on real servers of both flavours.
 
 mod revision;
-mod settle;
-mod stock;
-mod template;
+pub(crate) mod settle;
+pub(crate) mod stock;
+pub(crate) mod template;

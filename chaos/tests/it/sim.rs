@@ -1,12 +1,16 @@
 //! The simulation: it holds on a fixed set of seeds, is the same every time, and notices what is wrong.
 
+use std::path::Path;
 use std::process::Command;
 
+use scrip_chaos::sim::fault::{FaultPlan, What, When};
 use scrip_chaos::sim::mutant::Mutant;
-use scrip_chaos::sim::plan::Plan;
+use scrip_chaos::sim::pinned::Pinned;
+use scrip_chaos::sim::plan::{Change, ChangePlan, ClaimPlan, Plan, Size, TemplatePlan};
 use scrip_chaos::sim::run;
 use scrip_chaos::sim::shrink::shrink;
 use scrip_chaos::sim::sweep::sweep;
+use scrip_chaos::sim::wire::Weather;
 
 #[test]
 fn every_promise_holds_on_a_fixed_set_of_seeds() {
@@ -56,6 +60,51 @@ fn a_missing_rule_is_noticed() {
     check(Mutant::CommitsNotDurable, "Missing");
 }
 
+/// Units are taken, the shard restarts empty, and a second copy of the last install arrives.
+#[test]
+fn an_install_that_is_not_bound_to_the_nonce_is_noticed() {
+    let claim = |number: u64| ClaimPlan {
+        at_ms: 400 + number,
+        user: number * 7_919,
+        template: 0,
+        deadline_ms: 500,
+        patience_ms: 600,
+        sends_max: 1,
+        doubled: false,
+        promises: true,
+        asks: false,
+    };
+    let at = |at_ms, what| FaultPlan { when: When::At(at_ms), what };
+    let weather = Weather { twice: 1_000, ..Weather::default() };
+    let size = Size {
+        proxies: 1,
+        primaries: 1,
+        shards: 1,
+        sub_stocks_per_shard: 1,
+        stripes: 1,
+        lanes: 1,
+        batch_rows_max: 8,
+        recent_max: 0,
+        move_after_ms: 5_000,
+    };
+    let plan = |seed| Plan {
+        seed,
+        size,
+        templates: vec![TemplatePlan { total: 4, limit: 1 }],
+        claims: (0..5).map(claim).collect(),
+        changes: vec![ChangePlan { at_ms: 300, template: 0, change: Change::Stock(4) }],
+        faults: vec![
+            at(200, What::Weather { proxy: None, place: 2, weather, for_ms: 3_000 }),
+            at(600, What::EmptyShard { shard: 0, down_ms: 20 }),
+        ],
+        heal_at_ms: 3_000,
+    };
+    let found = |mutant| (0..8).flat_map(|seed| run(&plan(seed), mutant, false).findings).collect::<Vec<_>>();
+    assert_eq!(found(None), Vec::<String>::new());
+    let found = found(Some(Mutant::InstallUnbound));
+    assert!(found.iter().any(|finding| finding.contains("oversold")), "{found:?}");
+}
+
 #[test]
 fn a_failing_run_is_cut_down_and_still_fails() {
     let plan = Plan::of(1);
@@ -64,4 +113,23 @@ fn a_failing_run_is_cut_down_and_still_fails() {
     assert!(small.claims.len() < plan.claims.len(), "{} of {}", small.claims.len(), plan.claims.len());
     assert!(outcome.trace.last().is_some_and(|line| line.contains("WRONG")), "{:?}", outcome.trace);
     assert_eq!(run(&small, Some(Mutant::ReleaseTwice), true), outcome, "the short run is the same every time");
+}
+
+#[test]
+fn what_went_wrong_once_does_not_again() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("regressions");
+    let mut files = 0;
+    for entry in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+        if entry.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        let pinned = Pinned::read(&entry).unwrap_or_else(|error| panic!("{error}"));
+        assert!(pinned.about.len() > 100, "{}: a paragraph is missing", entry.display());
+        for plan in pinned.plans() {
+            let findings = run(&plan, None, false).findings;
+            assert!(findings.is_empty(), "{}, seed {}: {findings:?}", entry.display(), plan.seed);
+        }
+        files += 1;
+    }
+    assert!(files > 0);
 }

@@ -17,7 +17,7 @@ use scrip_proxy::store::redis::{RedisStockStore, Timeouts};
 use scrip_proxy::store::{Deducted, Install, Installed, Release, Run, StockKey, StockStore, Want};
 use scrip_shard_config::{Address, Local, SecretRef, ShardId, StockSpec, SubStock, Topology, local};
 
-const SHARD: ShardId = ShardId(0);
+pub(crate) const SHARD: ShardId = ShardId(0);
 
 /// Long enough for a busy machine, where a test is not about time limits.
 const PATIENT: Timeouts = Timeouts {
@@ -68,15 +68,15 @@ async fn one_shard() -> (Testbed, RedisStockStore) {
     (testbed, store)
 }
 
-fn key(template: u32, sub_stock: u16) -> StockKey {
+pub(crate) fn key(template: u32, sub_stock: u16) -> StockKey {
     StockKey { template: TemplateId::try_new(template).expect("not 0"), sub_stock: SubStock(sub_stock) }
 }
 
-fn want(key: StockKey, count: u32) -> Want {
+pub(crate) fn want(key: StockKey, count: u32) -> Want {
     Want { key, count }
 }
 
-fn granted(epoch: u64, count: u32) -> Deducted {
+pub(crate) fn granted(epoch: u64, count: u32) -> Deducted {
     Deducted::Granted { epoch, count }
 }
 

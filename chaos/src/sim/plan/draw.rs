@@ -136,6 +136,7 @@ fn weather(dice: &mut Dice, size: Size, for_ms: u64) -> What {
         late: chance(dice),
         detach: chance(dice),
         refuse: dice.pick(&[0, 0, 0, 200, 1_000]),
+        twice: dice.pick(&[0, 0, 500]),
     };
     let places = 1 + usize::from(size.primaries) + usize::from(size.shards);
     let proxy = if dice.chance(500) { None } else { Some(dice.index(size.proxies)) };

@@ -1,7 +1,10 @@
 //! The shards.
 
+use std::time::Duration;
+
 use scrip_proxy::store::{Deducted, Install, Installed, Release, Run, StockKey, StockStore, StoreError, Want};
 use scrip_shard_config::ShardId;
+use tokio::time::sleep;
 
 use super::{ModelStores, limits, of_write};
 use crate::sim::mutant::Mutant;
@@ -27,6 +30,30 @@ fn redis(world: &mut World, of: Backend) -> &mut Redis {
 impl ModelStores {
     fn shard(&self, shard: ShardId) -> Backend {
         self.sim.world().shard_of(self.process.slot, usize::from(shard.0))
+    }
+
+    /// In bad weather a second copy of an install arrives some time later, at whatever is the shard then.
+    fn install_again(&self, shard: ShardId, to: Backend, run: &str, installs: &[Install]) {
+        let (sim, run, installs) = (self.sim.clone(), run.to_owned(), installs.to_vec());
+        let later = {
+            let mut world = sim.world();
+            let twice = world.weather(self.process.slot, to).twice;
+            if !world.dice.chance(twice) {
+                return;
+            }
+            Duration::from_millis(world.dice.within(1..=2_000))
+        };
+        tokio::spawn(async move {
+            sleep(later).await;
+            let world = &mut *sim.world();
+            let (number, unbound) = (world.number(), world.is(Mutant::InstallUnbound));
+            let redis = world.shards[usize::from(shard.0)].redis();
+            if redis.host.up && !redis.host.frozen {
+                let run = if unbound { name(redis.run(number)) } else { run };
+                let answer = redis.install(&run, &installs);
+                world.note(format_args!("{to}: a second copy of an install {installs:?}: {answer:?}"));
+            }
+        });
     }
 }
 
@@ -103,15 +130,11 @@ impl StockStore for ModelStores {
             return Ok(Vec::new());
         }
         let (to, slot, run, installs) = (self.shard(shard), self.process.slot, run.0.clone(), installs.to_vec());
+        self.install_again(shard, to, &run, &installs);
         let serve = move |world: &mut World| {
             let (number, unbound) = (world.number(), world.is(Mutant::InstallUnbound));
             let redis = redis(world, to);
             let run = if unbound { name(redis.run(number)) } else { run };
-            if unbound {
-                for install in &installs {
-                    redis.data.keys.remove(&install.key);
-                }
-            }
             let answer = redis.install(&run, &installs);
             for Install { key, epoch, count } in &installs {
                 let (template, sub_stock) = (key.template, key.sub_stock);

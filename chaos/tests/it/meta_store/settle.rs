@@ -17,27 +17,28 @@ fn ended(sub_stock: SubStock, epoch: u64, drained: bool) -> Ended {
     Ended { sub_stock, epoch, installed: true, drained }
 }
 
+pub(crate) async fn advance(store: impl MetaStore + RecordStore) {
+    let template = created(&store, 1, 10).await.template;
+    let server = store.server(P0).await.expect("a server");
+    for epoch in 0..5 {
+        let mut tasks = JoinSet::new();
+        for _ in 0..8 {
+            let store = store.clone();
+            tasks.spawn(
+                async move { store.advance(template, &[(SubStock(9), epoch), (SubStock(0), 77)], NO_QUIET).await },
+            );
+        }
+        let all: Vec<_> = tasks.join_all().await.into_iter().map(|one| one.expect("answered")).collect();
+        assert!(all.iter().all(|one| one.primaries == [(P0, server.clone())] && !one.withdrawal_pending));
+        let won: Vec<_> = all.into_iter().flat_map(|one| one.won).collect();
+        assert_eq!(won.len(), 1, "{won:?}");
+        assert_eq!((won[0].key.sub_stock.0, won[0].epoch, won[0].allotment), (9, epoch + 1, 3));
+    }
+}
+
 #[tokio::test]
 async fn of_eight_who_advance_one_wins() {
-    on_each("advance", async |bed: Bed| {
-        let template = created(&bed.store, 1, 10).await.template;
-        let server = bed.store.server(P0).await.expect("a server");
-        for epoch in 0..5 {
-            let mut tasks = JoinSet::new();
-            for _ in 0..8 {
-                let store = bed.store.clone();
-                tasks.spawn(async move {
-                    store.advance(template, &[(SubStock(9), epoch), (SubStock(0), 77)], NO_QUIET).await
-                });
-            }
-            let all: Vec<_> = tasks.join_all().await.into_iter().map(|one| one.expect("answered")).collect();
-            assert!(all.iter().all(|one| one.primaries == [(P0, server.clone())] && !one.withdrawal_pending));
-            let won: Vec<_> = all.into_iter().flat_map(|one| one.won).collect();
-            assert_eq!(won.len(), 1, "{won:?}");
-            assert_eq!((won[0].key.sub_stock.0, won[0].epoch, won[0].allotment), (9, epoch + 1, 3));
-        }
-    })
-    .await;
+    on_each("advance", async |bed: Bed| advance(bed.store).await).await;
 }
 
 #[tokio::test]
@@ -59,39 +60,40 @@ async fn an_epoch_is_quiet_for_a_while() {
     .await;
 }
 
+pub(crate) async fn sold_out(store: impl MetaStore + RecordStore) {
+    let template = created(&store, 1, 10).await.template;
+    let store = &store;
+    let all = [0, 4, 9].map(SubStock);
+    assert_eq!(store.mark_settled(template, &all.map(|s| ended(s, 0, true))).await, Ok(false), "never fenced");
+    store.set_status(template, &[TemplateStatus::Draft], TemplateStatus::Published).await.expect("published");
+    store.advance(template, &all.map(|s| (s, 0)), NO_QUIET).await.expect("advanced");
+    assert_eq!(store.unsettled(NO_QUIET, None, 10).await.map(|keys| keys.len()), Ok(3));
+    assert_eq!(store.unsettled(Duration::from_secs(60), None, 10).await, Ok(Vec::new()));
+    let two = store.unsettled(NO_QUIET, None, 2).await.expect("read");
+    assert_eq!(two, [0, 4].map(|sub| StockKey { template, sub_stock: SubStock(sub) }));
+    let third = StockKey { template, sub_stock: SubStock(9) };
+    assert_eq!(store.unsettled(NO_QUIET, Some(two[1]), 2).await, Ok(vec![third]), "from there on");
+    assert_eq!(store.mark_settled(template, &[ended(all[0], 1, true), ended(all[1], 1, false)]).await, Ok(false));
+    assert_eq!(
+        store.mark_settled(template, &[ended(all[1], 1, true), ended(all[2], 0, true)]).await,
+        Ok(false),
+        "old epoch"
+    );
+    assert_eq!(store.unsettled(NO_QUIET, None, 10).await.map(|keys| keys.len()), Ok(1));
+    let absent = Ended { installed: false, ..ended(all[2], 1, false) };
+    assert_eq!(store.mark_settled(template, &[absent]).await, Ok(false), "nothing came of it");
+    assert_eq!(store.unsettled(NO_QUIET, None, 10).await.map(|keys| keys.len()), Ok(1), "still due");
+    let before = store.template(template).await.expect("read");
+    assert_eq!(store.mark_settled(template, &[ended(all[2], 1, true)]).await, Ok(true));
+    let after = store.template(template).await.expect("read");
+    assert!(after.sold_out && after.revision > before.revision);
+    assert_eq!(store.mark_settled(template, &[ended(all[2], 1, true)]).await, Ok(true), "again");
+    assert_eq!(store.template(template).await, Ok(after), "and changes nothing");
+}
+
 #[tokio::test]
 async fn a_template_is_sold_out_when_every_sub_stock_is_drained() {
-    on_each("sold_out", async |bed: Bed| {
-        let template = created(&bed.store, 1, 10).await.template;
-        let store = &bed.store;
-        let all = [0, 4, 9].map(SubStock);
-        assert_eq!(store.mark_settled(template, &all.map(|s| ended(s, 0, true))).await, Ok(false), "never fenced");
-        store.set_status(template, &[TemplateStatus::Draft], TemplateStatus::Published).await.expect("published");
-        store.advance(template, &all.map(|s| (s, 0)), NO_QUIET).await.expect("advanced");
-        assert_eq!(store.unsettled(NO_QUIET, None, 10).await.map(|keys| keys.len()), Ok(3));
-        assert_eq!(store.unsettled(Duration::from_secs(60), None, 10).await, Ok(Vec::new()));
-        let two = store.unsettled(NO_QUIET, None, 2).await.expect("read");
-        assert_eq!(two, [0, 4].map(|sub| StockKey { template, sub_stock: SubStock(sub) }));
-        let third = StockKey { template, sub_stock: SubStock(9) };
-        assert_eq!(store.unsettled(NO_QUIET, Some(two[1]), 2).await, Ok(vec![third]), "from there on");
-        assert_eq!(store.mark_settled(template, &[ended(all[0], 1, true), ended(all[1], 1, false)]).await, Ok(false));
-        assert_eq!(
-            store.mark_settled(template, &[ended(all[1], 1, true), ended(all[2], 0, true)]).await,
-            Ok(false),
-            "old epoch"
-        );
-        assert_eq!(store.unsettled(NO_QUIET, None, 10).await.map(|keys| keys.len()), Ok(1));
-        let absent = Ended { installed: false, ..ended(all[2], 1, false) };
-        assert_eq!(store.mark_settled(template, &[absent]).await, Ok(false), "nothing came of it");
-        assert_eq!(store.unsettled(NO_QUIET, None, 10).await.map(|keys| keys.len()), Ok(1), "still due");
-        let before = store.template(template).await.expect("read");
-        assert_eq!(store.mark_settled(template, &[ended(all[2], 1, true)]).await, Ok(true));
-        let after = store.template(template).await.expect("read");
-        assert!(after.sold_out && after.revision > before.revision);
-        assert_eq!(store.mark_settled(template, &[ended(all[2], 1, true)]).await, Ok(true), "again");
-        assert_eq!(store.template(template).await, Ok(after), "and changes nothing");
-    })
-    .await;
+    on_each("sold_out", async |bed: Bed| sold_out(bed.store).await).await;
 }
 
 #[tokio::test]
