@@ -9,7 +9,7 @@ use prost::Message;
 use scrip_protocol::TemplateId;
 use scrip_protocol::v1::Template;
 use scrip_shard_config::SubStock;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::admin::{Component, Health, Status};
 use crate::flow::Flow;
@@ -19,6 +19,9 @@ use crate::store::{MetaError, MetaStore, StoreError, TemplateRecord};
 
 /// Templates of one read.
 const PAGE: u32 = 500;
+
+/// What a refresh may take at least.
+const LIMIT_MIN: Duration = Duration::from_secs(1);
 
 /// Refreshes the snapshot.
 #[derive(Debug)]
@@ -45,7 +48,7 @@ impl<M: MetaStore, C: CacheStore> Refresher<M, C> {
         let mut fresh = Instant::now();
         loop {
             ticks.tick().await;
-            match self.refresh().await {
+            match self.refresh_in_time().await {
                 Ok(()) => {
                     fresh = Instant::now();
                     self.health.set(Component::Templates, Status::Up);
@@ -62,6 +65,14 @@ impl<M: MetaStore, C: CacheStore> Refresher<M, C> {
                 }
             }
         }
+    }
+
+    /// A read that hangs must not keep a snapshot old for the whole time limit of a store: another one may get through.
+    /// Cancelled, it has taken over what it had read.
+    async fn refresh_in_time(&mut self) -> Result<(), MetaError> {
+        let limit = (self.every * 4).max(LIMIT_MIN);
+        let late = || StoreError::Unreachable(format!("no end within {limit:?}"));
+        timeout(limit, self.refresh()).await.unwrap_or_else(|_elapsed| Err(late().into()))
     }
 
     async fn refresh(&mut self) -> Result<(), MetaError> {

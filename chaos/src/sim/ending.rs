@@ -20,7 +20,7 @@ const DEADLINE_MS: u64 = 2_000;
 /// Everything that was on the way has arrived by then.
 const QUIET: Duration = Duration::from_secs(9);
 /// By then every proxy has read the templates anew.
-const REFRESHED: Duration = Duration::from_secs(1);
+const REFRESHED: Duration = Duration::from_secs(3);
 /// More than any template has left.
 const NEWCOMERS_MAX: u64 = 400;
 
