@@ -38,7 +38,7 @@ pub use database::Database;
 pub use deployment::CALLER;
 pub use error::Error;
 pub use link::{CutAt, Direction, Link};
-pub use proxy::{ProxyProcess, ProxySpec, Throttle, WaitFor, build_proxy, proxy_binary};
+pub use proxy::{ProxyProcess, ProxySpec, WaitFor, build_proxy, proxy_binary};
 pub use redis::RedisServer;
 pub use secret::Secret;
 pub use shared::shared;

@@ -93,7 +93,12 @@ impl Budget {
                 at_most("keys serve after the shard's return, ms", limit as f64, serve)
             }
             Self::RefusedWithin(limit) => {
-                at_most("refused for overload: p99, ms", limit as f64, ms(hit.map(|group| group.during.refusal_p99_us)))
+                let refused = hit.filter(|group| group.during.refused > 0);
+                at_most(
+                    "refused for overload: p99, ms",
+                    limit as f64,
+                    ms(refused.map(|group| group.during.refusal_p99_us)),
+                )
             }
             Self::ShareOfPeak(limit) => {
                 let served = hit.map(|group| group.during.served_per_s);

@@ -147,5 +147,5 @@ fn sample(history: &History) -> Vec<RequestIndex> {
 pub(super) async fn peak(client: &Client, recorder: &Recorder, duration: Duration) -> f64 {
     // Warm first: connections, plans, lanes.
     load::peak(client, recorder, IN_FLIGHT, duration / 4).await;
-    load::peak(client, recorder, 4 * IN_FLIGHT, duration).await
+    load::peak(client, recorder, 8 * IN_FLIGHT, duration).await
 }

@@ -10,7 +10,7 @@ use tokio::time::{sleep, sleep_until};
 
 use super::bed::{Bed, status_kib};
 use super::budget::Measured;
-use super::fault::{Fault, Planned, ShardFault};
+use super::fault::{Fault, Party, Planned, ShardFault, Which, Wire};
 use super::felt::Window;
 use super::load::{self, LoadSpec};
 use super::recorder::Recorder;
@@ -21,7 +21,7 @@ use super::{Error, RunSpec, finish};
 use crate::evidence::audit;
 use crate::history::{History, TemplateFact};
 use crate::oracle::{self, Circumstances, StoresView};
-use crate::testbed::{RestartWith, Throttle};
+use crate::testbed::RestartWith;
 
 /// How many coupons a user may hold.
 const LIMIT: u32 = 2;
@@ -30,9 +30,9 @@ const PLENTY: u64 = 4_000_000;
 /// How long the keys of a shard that is back are waited for.
 const KEYS_LIMIT: Duration = Duration::from_secs(10);
 
-/// Of an overloaded proxy: it runs, and stands still, again and again.
-const RUN: Duration = Duration::from_millis(1);
-const REST: Duration = Duration::from_millis(9);
+/// Bytes a second between a proxy and a primary while more is offered than can be served: some 1,500 coupons a second. So
+/// that what is at its limit are the primaries, and not this machine with the clients on it.
+const NARROW: u64 = 200_000;
 
 /// Runs one scenario. The history comes with it.
 pub(super) async fn play(
@@ -227,7 +227,8 @@ async fn overloaded(
     seed: u64,
     measured: &mut Measured,
 ) -> Window {
-    let _slow: Vec<Throttle> = bed.proxies.iter().map(|proxy| proxy.throttle(RUN, REST)).collect();
+    let wires = (0..bed.size().primaries).map(|primary| Wire { proxy: Which::All, party: Party::Primary(primary) });
+    wires.flat_map(|wire| bed.links(wire)).for_each(|link| link.bandwidth(NARROW));
     let peak = finish::peak(&clients[0], recorder, spec.duration / 2).await;
     measured.peak_per_s = Some(peak);
     let struck = recorder.now();

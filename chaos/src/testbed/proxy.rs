@@ -5,7 +5,6 @@
 
 mod binary;
 mod config;
-mod throttle;
 
 use std::fs;
 use std::net::SocketAddr;
@@ -20,7 +19,6 @@ use serde::Deserialize;
 
 pub use self::binary::{build_proxy, proxy_binary};
 use self::config::ProxyFiles;
-pub use self::throttle::Throttle;
 use super::deployment::Deployment;
 use super::port::PortLease;
 use super::process::{Process, tied_command};
@@ -151,11 +149,6 @@ impl ProxyProcess {
     /// SIGCONT.
     pub fn resume(&self) -> Result<(), Error> {
         self.proxy.process.resume()
-    }
-
-    /// Lets it run for `run` and stand still for `rest`, again and again, until the result is dropped.
-    pub fn throttle(&self, run: Duration, rest: Duration) -> Throttle {
-        Throttle::start(Arc::clone(&self.proxy), run, rest)
     }
 
     /// SIGTERM: asks it to drain. Does not wait.

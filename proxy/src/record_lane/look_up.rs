@@ -5,6 +5,7 @@ use scrip_protocol::v1::Code;
 use scrip_protocol::{TemplateId, UserId};
 use tokio::time::Instant;
 
+use super::recent::Recent;
 use super::{Lost, RecordLane, sweep_queue};
 use crate::claim::{Absent, ClaimTask, Step};
 use crate::store::{CouponRow, RecordWriter, StoreError};
@@ -17,24 +18,9 @@ impl<W: RecordWriter> RecordLane<W> {
     /// number. A replay is looked up: its coupon may have been used since.
     pub(super) fn recall(&mut self) {
         let connection = self.writer.connection();
-        let group = std::mem::take(&mut self.group);
-        for mut task in group {
-            let fresh = task.step == Step::Record && task.seq == 1 && !task.unit.is_some_and(|unit| unit.burned);
-            match self.recent.requests(connection, key(&task)).filter(|_| fresh) {
-                None => {}
-                Some(requests) if requests.contains(&task.request) => {
-                    task.step = Step::LookUp { absent: Absent::Record, lock: false };
-                }
-                Some(requests) if requests.len() >= usize::from(task.template.per_user_limit()) => {
-                    self.flow.turn_back(task, Code::LimitReached, Code::LimitReached.cause());
-                    continue;
-                }
-                Some(requests) => {
-                    task.seq = u16::try_from(requests.len()).unwrap_or(u16::MAX).saturating_add(1);
-                    task.seen_on = connection;
-                }
-            }
-            self.group.push(task);
+        let Self { flow, recent, group, .. } = self;
+        for task in group.extract_if(.., |task| is_at_limit(recent, connection, task)) {
+            flow.turn_back(task, Code::LimitReached, Code::LimitReached.cause());
         }
     }
 
@@ -132,6 +118,20 @@ impl<W: RecordWriter> RecordLane<W> {
             flow.to_stock(task);
         }
     }
+}
+
+/// Known to have all that the template allows, without this request. Of other claims it notes how to go on.
+fn is_at_limit(recent: &Recent, connection: u64, task: &mut ClaimTask) -> bool {
+    let fresh = task.step == Step::Record && task.seq == 1 && !task.unit.is_some_and(|unit| unit.burned);
+    let known = || recent.requests(connection, key(task));
+    let Some(requests) = (if fresh { known() } else { None }) else { return false };
+    if requests.contains(&task.request) {
+        task.step = Step::LookUp { absent: Absent::Record, lock: false };
+        return false;
+    }
+    task.seq = u16::try_from(requests.len()).unwrap_or(u16::MAX).saturating_add(1);
+    task.seen_on = connection;
+    task.seq > task.template.per_user_limit()
 }
 
 /// While a read is under way: nothing of these claims is being written, but a burned unit may have been.

@@ -5,21 +5,22 @@
 //! never removed while a template can be claimed, so at the limit it is the whole truth, and below it the primary key
 //! decides. On another connection nothing counts: the server may have been replaced by one that lacks the rows.
 
-use std::collections::VecDeque;
-
 use rustc_hash::FxHashMap;
 use scrip_protocol::{RequestId, TemplateId, UserId};
 
 type Pair = (UserId, TemplateId);
+type Known = FxHashMap<Pair, Requests>;
 
-/// The latest pairs, up to a number of them.
+/// The latest pairs: at least half of `count_max`, and never more than all of it.
+///
+/// Two generations: when the young one has grown up it becomes the old one, and what was old is forgotten. So nothing
+/// has to be found in order to be forgotten.
 #[derive(Debug)]
 pub(super) struct Recent {
     connection: u64,
-    known: FxHashMap<Pair, Requests>,
-    /// Oldest first.
-    order: VecDeque<Pair>,
-    count_max: usize,
+    young: Known,
+    old: Known,
+    generation_max: usize,
 }
 
 /// Mostly there is one coupon, which needs no allocation.
@@ -31,21 +32,26 @@ enum Requests {
 
 impl Recent {
     pub(super) fn new(count_max: usize) -> Self {
-        Self { connection: 0, known: FxHashMap::default(), order: VecDeque::new(), count_max }
+        Self { connection: 0, young: Known::default(), old: Known::default(), generation_max: count_max / 2 }
     }
 
     /// The request ids of all coupons of the pair, by number; `None`: not known on this connection.
     pub(super) fn requests(&self, connection: u64, pair: Pair) -> Option<&[RequestId]> {
-        self.known.get(&pair).filter(|_| self.connection == connection).map(Requests::as_slice)
+        if self.connection != connection {
+            return None;
+        }
+        self.young.get(&pair).or_else(|| self.old.get(&pair)).map(Requests::as_slice)
     }
 
     /// The pair's coupon of this number was recorded. Counts only together with all before it.
     pub(super) fn recorded(&mut self, connection: u64, pair: Pair, seq: u16, request: RequestId) {
         self.on(connection);
         if seq == 1 {
-            self.insert(pair, Requests::One(request));
-        } else if let Some(requests) = self.known.get_mut(&pair) {
+            return self.insert(pair, Requests::One(request));
+        }
+        if let Some(mut requests) = self.young.remove(&pair).or_else(|| self.old.remove(&pair)) {
             requests.push(seq, request);
+            self.insert(pair, requests);
         }
     }
 
@@ -60,22 +66,18 @@ impl Recent {
     fn on(&mut self, connection: u64) {
         if self.connection != connection {
             self.connection = connection;
-            self.known.clear();
-            self.order.clear();
+            self.young.clear();
+            self.old.clear();
         }
     }
 
     fn insert(&mut self, pair: Pair, requests: Requests) {
-        if self.count_max == 0 {
-            return;
+        if self.young.len() >= self.generation_max {
+            std::mem::swap(&mut self.young, &mut self.old);
+            self.young.clear();
         }
-        if self.known.insert(pair, requests).is_none() {
-            self.order.push_back(pair);
-        }
-        if self.order.len() > self.count_max
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.known.remove(&oldest);
+        if self.generation_max > 0 {
+            self.young.insert(pair, requests);
         }
     }
 }
@@ -142,12 +144,20 @@ mod tests {
 
     #[test]
     fn the_oldest_make_room() {
-        let mut recent = Recent::new(2);
-        for user in [1, 2, 1, 3] {
+        let mut recent = Recent::new(4);
+        let known = |recent: &Recent| -> Vec<u64> {
+            (1..=6).filter(|&user| recent.requests(1, pair(user)).is_some()).collect()
+        };
+        for (user, after) in
+            [(1, vec![1]), (2, vec![1, 2]), (3, vec![1, 2, 3]), (4, vec![1, 2, 3, 4]), (5, vec![3, 4, 5])]
+        {
             recent.recorded(1, pair(user), 1, request(1));
+            assert_eq!(known(&recent), after);
         }
-        let known: Vec<u64> = (1..=3).filter(|&user| recent.requests(1, pair(user)).is_some()).collect();
-        assert_eq!(known, [2, 3]);
+        recent.recorded(1, pair(3), 2, request(2));
+        recent.recorded(1, pair(6), 1, request(1));
+        assert_eq!(known(&recent), [3, 5, 6], "what was used lately stays longer");
+        assert_eq!(recent.requests(1, pair(3)), Some(&[request(1), request(2)][..]));
         let mut none = Recent::new(0);
         none.recorded(1, pair(1), 1, request(1));
         assert_eq!(none.requests(1, pair(1)), None);
