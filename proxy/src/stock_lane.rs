@@ -1,7 +1,7 @@
 //! The stock lane: one a Redis shard. Takes all that queued while its last call was in flight, asks each sub-stock
 //! once for the whole group, hands on what was granted.
 //!
-//! A shard whose call takes unusually long does not hold its claims: see [`go_elsewhere`].
+//! A shard whose call takes unusually long does not hold its claims: they go to a shard that answers.
 //!
 //! Crash points: units granted and not recorded are lost to their epoch, and the next settle brings them back. A
 //! deduction whose outcome is unknown is forgotten, never given back; its claims go to another sub-stock.
