@@ -2,7 +2,7 @@
 //! until latency breaks away. What was found goes to a file that a planner reads.
 //!
 //! - `ladder`: how the load is raised, and when it counts as too much. `measure`: the load of each limit.
-//! - [`file`]: the form in which limits are written.
+//! - [`mod@file`]: the form in which limits are written.
 
 pub mod file;
 mod ladder;

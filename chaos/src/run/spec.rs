@@ -42,7 +42,7 @@ pub struct RunSpec {
     /// How long a claim may take.
     #[arg(long, default_value = "500ms", value_parser = duration, value_name = "TIME")]
     pub deadline: Duration,
-    /// TOML that is merged into the configuration of every proxy, as in '[limits]\nin_flight_max = 2000'.
+    /// TOML that is merged into the configuration of every proxy, as in `limits.in_flight_max = 2000`.
     #[arg(long, default_value = "", value_name = "TOML")]
     pub proxy_config: String,
     /// Write the results as JSON.
