@@ -1,14 +1,11 @@
 //! Is the count right? The proxy's own audit of the promises, and beside it what callers were told against the rows.
 
-use std::process::Stdio;
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts};
-use scrip_chaos::testbed::{ProxyProcess, Testbed, proxy_binary};
-use serde::Deserialize;
-use tokio::process::Command;
-use tokio::time::timeout;
+use scrip_chaos::evidence;
+use scrip_chaos::testbed::Testbed;
 
 use crate::Error;
 use crate::book::{Bits, Book};
@@ -17,13 +14,6 @@ use crate::report::Audit;
 use crate::workload::Workload;
 
 const AUDIT_MAX: Duration = Duration::from_secs(600);
-
-/// The part of the proxy's audit that is read here.
-#[derive(Debug, Deserialize)]
-struct Verdict {
-    verdict: String,
-    findings: Vec<serde_json::Value>,
-}
 
 /// Both checks; `query` selects the requests behind all coupons of the template whose id is put behind it.
 ///
@@ -36,7 +26,7 @@ pub(crate) async fn audit(
     query: &str,
 ) -> Result<Audit, Error> {
     let rows = Rows::read(&deployment.testbed, workload, query).await?;
-    let verdict = ask_proxy(&deployment.testbed, &deployment.proxies).await?;
+    let verdict = evidence::audit(&deployment.testbed, &deployment.proxies, AUDIT_MAX).await?;
     let kind = workload.kind();
     let total = kind.stock() * workload.templates().len() as u64;
     Ok(Audit {
@@ -54,24 +44,6 @@ pub(crate) async fn audit(
         unknown: book.unknown.len() as u64,
         misread: 0,
     })
-}
-
-/// `scrip-proxy audit --json`, with the configuration of the first proxy.
-async fn ask_proxy(testbed: &Testbed, proxies: &[ProxyProcess]) -> Result<Verdict, Error> {
-    let failed = |problem: String| Error::Audit(problem);
-    let binary = proxy_binary().ok_or_else(|| failed("scrip-proxy is not there".to_owned()))?;
-    let name = proxies.first().map_or("migrate", ProxyProcess::name);
-    let report = testbed.folder().join("audit.json");
-    let mut command = Command::new(binary);
-    command.arg("audit").arg("--config").arg(testbed.folder().join(format!("{name}.toml")));
-    command.arg("--json").arg(&report).stdin(Stdio::null()).kill_on_drop(true);
-    let output = timeout(AUDIT_MAX, command.output()).await.map_err(|_elapsed| failed("it does not end".to_owned()))?;
-    let output = output.map_err(|error| failed(error.to_string()))?;
-    let text = std::fs::read_to_string(&report)
-        .map_err(|_absent| failed(format!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim())))?;
-    // The next run must not find this one's.
-    drop(std::fs::remove_file(&report));
-    serde_json::from_str(&text).map_err(|error| failed(error.to_string()))
 }
 
 /// The coupons of a workload as the primaries hold them.

@@ -7,6 +7,7 @@ use std::thread::available_parallelism;
 
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts};
+use scrip_chaos::evidence::machine;
 
 use crate::deployment::Deployment;
 use crate::report::Environment;
@@ -18,13 +19,13 @@ pub(crate) async fn read(deployment: &Deployment) -> Result<(Environment, BTreeM
     let database = variables.remove("version").unwrap_or_default();
     let environment = Environment {
         cores: available_parallelism().map_or(0, usize::from),
-        processor: value_of("/proc/cpuinfo", "model name", ':'),
-        memory_mib: memory_mib(),
-        system: value_of("/etc/os-release", "PRETTY_NAME", '=').trim_matches('"').to_owned(),
-        kernel: fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned(),
+        processor: machine::processor(),
+        memory_mib: machine::memory_kib() / 1024,
+        system: machine::system(),
+        kernel: machine::kernel(),
         load_before: fs::read_to_string("/proc/loadavg").unwrap_or_default().trim().to_owned(),
         database: if database.contains("MariaDB") { database } else { format!("MySQL {database}") },
-        redis: redis(deployment).await,
+        redis: machine::redis(&deployment.testbed).await,
         debug_build: cfg!(debug_assertions),
     };
     Ok((environment, variables))
@@ -56,27 +57,4 @@ async fn variables(deployment: &Deployment) -> Result<BTreeMap<String, String>, 
         conn.disconnect().await?;
     }
     Ok(all)
-}
-
-async fn redis(deployment: &Deployment) -> String {
-    let Some(shard) = deployment.testbed.shards().first() else { return String::new() };
-    let info = shard.command("INFO", &["server"]).await.unwrap_or_default();
-    let value = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-    match (value("valkey_version:"), value("redis_version:")) {
-        (Some(version), _) => format!("Valkey {version}"),
-        (None, version) => format!("Redis {}", version.unwrap_or("of an unknown version")),
-    }
-}
-
-fn memory_mib() -> u64 {
-    let text = value_of("/proc/meminfo", "MemTotal", ':');
-    let kib: u64 = text.split_whitespace().next().and_then(|word| word.parse().ok()).unwrap_or(0);
-    kib / 1024
-}
-
-/// The value of the first line that begins with `key`; empty if there is none.
-fn value_of(path: &str, key: &str, separator: char) -> String {
-    let text = fs::read_to_string(path).unwrap_or_default();
-    let line = text.lines().find(|line| line.starts_with(key));
-    line.and_then(|line| line.split_once(separator)).map_or_else(String::new, |(_, value)| value.trim().to_owned())
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use scrip_chaos::evidence::AuditError;
 use scrip_chaos::testbed;
 use scrip_client::{ConnectError, CreateTemplateError, GetTemplateError, SetStatusError};
 
@@ -45,7 +46,7 @@ pub enum Error {
     },
     /// The audit could not be made.
     #[error("the audit could not be made: {0}")]
-    Audit(String),
+    Audit(#[from] AuditError),
     /// The count is wrong: figures of such a run are void.
     #[error("VOID: {0}")]
     Void(String),

@@ -36,8 +36,8 @@ use self::plan::Plan;
 use self::report::Evidence;
 use self::rush::{Outcome, Rush};
 use self::stage::Phases;
-use crate::evidence::audit;
 use crate::evidence::environment::Environment;
+use crate::evidence::{AUDIT_MAX, audit};
 use crate::history::History;
 use crate::install::install;
 use crate::oracle::{self, Circumstances, StoresView};
@@ -106,7 +106,7 @@ async fn stages(spec: &DemoSpec, screen: &Screen) -> Result<(Deployment, Report)
         write_history(path, &history)?;
     }
     let audit =
-        phases.quiet("audit", async { Ok(audit::audit(&deployment.testbed, &deployment.proxies).await?) }).await?;
+        phases.quiet("audit", async { Ok(audit(&deployment.testbed, &deployment.proxies, AUDIT_MAX).await?) }).await?;
     let view = phases.quiet("stores read", read(&deployment)).await?;
     let circumstances = Circumstances { demand_exceeds_stock: plan.demand > spec.units, ..Circumstances::default() };
     let verdict = phases.quiet("oracle", async { Ok(oracle::check(&history, &view, circumstances)) }).await?;

@@ -11,7 +11,7 @@ use super::promise::{Promise, promises};
 use super::stage::Phase;
 use super::tally::Tally;
 use super::{DemoSpec, Error};
-use crate::evidence::audit::Audit;
+use crate::evidence::Audit;
 use crate::evidence::environment::Environment;
 use crate::number::per_second;
 use crate::oracle::{Counts, StoresView, Verdict, Violation};

@@ -14,36 +14,45 @@ use crate::testbed::{ProxyProcess, Testbed, proxy_binary};
 #[error("`scrip-proxy audit` gave no report: {0}")]
 pub struct AuditError(String);
 
-const LIMIT: Duration = Duration::from_secs(120);
-
 /// What the audit said.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Audit {
+pub struct Audit {
     /// `clean`, or not.
-    pub(crate) verdict: String,
-    pub(crate) primaries: u64,
-    pub(crate) coupons: u64,
-    pub(crate) issued: u64,
-    pub(crate) findings: Vec<serde_json::Value>,
-    pub(crate) took_ms: u64,
+    pub verdict: String,
+    /// Primaries that were read.
+    pub primaries: u64,
+    /// Coupons on them.
+    pub coupons: u64,
+    /// Units that their ledgers say were issued.
+    pub issued: u64,
+    /// What is wrong.
+    pub findings: Vec<serde_json::Value>,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
 }
 
 impl Audit {
-    pub(crate) fn is_clean(&self) -> bool {
+    /// Whether nothing is wrong.
+    pub fn is_clean(&self) -> bool {
         self.verdict == "clean"
     }
 }
 
-/// Runs it with the configuration of the first proxy. Dropping the future kills it.
-pub(crate) async fn audit(testbed: &Testbed, proxies: &[ProxyProcess]) -> Result<Audit, AuditError> {
+/// Runs it with the configuration of the first proxy, for so long at most. Dropping the future kills it.
+///
+/// # Errors
+/// When it gave no report. What is wrong with the stores is in the report.
+pub async fn audit(testbed: &Testbed, proxies: &[ProxyProcess], limit: Duration) -> Result<Audit, AuditError> {
     let failed = |problem: String| AuditError(problem);
     let binary = proxy_binary().ok_or_else(|| failed("the program is not there".to_owned()))?;
     let name = proxies.first().map_or("migrate", ProxyProcess::name);
     let report = testbed.folder().join("audit.json");
+    // What an earlier audit wrote must not be taken for this one's.
+    drop(std::fs::remove_file(&report));
     let mut command = Command::new(binary);
     command.arg("audit").arg("--config").arg(testbed.folder().join(format!("{name}.toml")));
     command.arg("--json").arg(&report).stdin(Stdio::null()).kill_on_drop(true);
-    let output = timeout(LIMIT, command.output()).await.map_err(|_elapsed| failed("it does not end".to_owned()))?;
+    let output = timeout(limit, command.output()).await.map_err(|_elapsed| failed("it does not end".to_owned()))?;
     let output = output.map_err(|error| failed(error.to_string()))?;
     let text = std::fs::read_to_string(&report)
         .map_err(|_absent| failed(format!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim())))?;

@@ -18,7 +18,7 @@ use super::report::{Evidence, ScenarioReport};
 use super::scenario::{Clock, Offered, Scenario, Stock};
 use super::strike::{heal_everything, mend, strike};
 use super::{Error, RunSpec, finish};
-use crate::evidence::audit;
+use crate::evidence;
 use crate::history::{History, TemplateFact};
 use crate::oracle::{self, Circumstances, StoresView};
 use crate::testbed::RestartWith;
@@ -75,7 +75,7 @@ pub(super) async fn play(
         // Only so that the oracle can read it: the verdict on selling out is there.
         bed.testbed.shard(shard).restart(RestartWith::Empty).await?;
     }
-    let audit = audit::audit(&bed.testbed, &bed.proxies).await?;
+    let audit = evidence::audit(&bed.testbed, &bed.proxies, evidence::AUDIT_MAX).await?;
     let view = StoresView::read(&bed.testbed, &bed.topology).await?.only(&[fact.template]);
     let history = recorder.history();
     let circumstances = Circumstances { demand_exceeds_stock: true, doubt_resolved: true, ..Circumstances::default() };

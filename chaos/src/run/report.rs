@@ -13,7 +13,7 @@ use super::fault::{Planned, PlannedReport};
 use super::felt::{Group, Hit, Window, felt};
 use super::recorder::{Outcome, Sample};
 use super::scenario::Scenario;
-use crate::evidence::audit::Audit;
+use crate::evidence::Audit;
 use crate::evidence::environment::Environment;
 use crate::oracle::{Counts, Verdict, Violation};
 

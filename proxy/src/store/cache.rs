@@ -1,8 +1,9 @@
 //! The second level of the template cache, as the refresher sees it.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use scrip_protocol::TemplateId;
-use std::time::Duration;
 
 use super::StoreError;
 
