@@ -8,6 +8,7 @@ use scrip_protocol::v1::{Code, Coupon};
 use scrip_protocol::{RequestId, UserId};
 use tokio::time::Instant;
 
+use crate::load::OnItsWay;
 use crate::outbox::Ticket;
 use crate::store::StockKey;
 use crate::template::Template;
@@ -91,6 +92,8 @@ pub struct ClaimTask {
     pub seen_on: u64,
     /// The user's coupons were read since it arrived, and the request had none.
     pub looked_up: bool,
+    /// Counts it among the claims ahead of others, from the stock lane on.
+    pub on_its_way: Option<OnItsWay>,
 }
 
 impl ClaimTask {
@@ -119,6 +122,7 @@ impl ClaimTask {
             seq: 1,
             seen_on: 0,
             looked_up: false,
+            on_its_way: None,
         }
     }
 
@@ -135,6 +139,17 @@ impl ClaimTask {
         if let Some(ticket) = self.ticket.take() {
             refuse(ticket, self.attempt == Attempt::Resend && !self.looked_up, code, detail);
         }
+    }
+
+    /// The user's last coupon of the template, as read on this connection, has that number: this one is the next.
+    pub fn saw(&mut self, last: u16, connection: u64) {
+        self.seq = last.saturating_add(1);
+        self.seen_on = connection;
+    }
+
+    /// The number is above the limit per user.
+    pub fn is_above_limit(&self) -> bool {
+        self.seq > self.template.per_user_limit()
     }
 
     /// Its caller has had an answer.

@@ -26,7 +26,7 @@ use crate::claim::{Absent, Attempt, ClaimTask, Step, Unit, refuse};
 use crate::clock::Clock;
 use crate::coupon_id::CouponIds;
 use crate::gate::Gate;
-use crate::load::Load;
+use crate::load::{Load, OnItsWay};
 use crate::meter::Meter;
 use crate::outbox::Ticket;
 use crate::queue::Queue;
@@ -97,8 +97,8 @@ pub struct RecordQueue {
     pub claims: Queue<ClaimTask>,
     /// May the primary be used? Shared by its lanes.
     pub gate: Arc<Gate>,
-    /// How long claims wait here.
-    pub load: Load,
+    /// How long claims take to be recorded.
+    pub load: Arc<Load>,
     /// What the lane asked the primary.
     pub calls: Calls,
 }
@@ -218,6 +218,7 @@ impl Flow {
         }
         let Some(slot) = self.pick(&task) else { return self.park(task) };
         let queue = &self.stock[task.template.slots[slot].shard];
+        self.count(&mut task);
         task.unit = None;
         task.slot = slot;
         if let Err(mut task) = queue.claims.push(task) {
@@ -225,12 +226,15 @@ impl Flow {
         }
     }
 
-    /// The claims ahead of it in the record lane leave it less than half of its time: those that join the same group are
-    /// not counted yet, and the deadline must hold.
+    /// The claims ahead of it on the way to its record lane leave it less than half of its time. Half, because what a
+    /// claim costs is an estimate, and the deadline must hold.
     fn would_be_late(&self, task: &ClaimTask) -> bool {
-        let lane = &self.record[task.lane];
-        let wait = lane.load.wait(lane.claims.count());
+        let wait = self.record[task.lane].load.wait();
         wait > WAIT_UNNOTICED && Instant::now() + 2 * wait > task.deadline
+    }
+
+    fn count(&self, task: &mut ClaimTask) {
+        task.on_its_way.get_or_insert_with(|| OnItsWay::to(&self.record[task.lane].load));
     }
 
     /// To the record lane of the user, with a unit in hand.
@@ -251,6 +255,7 @@ impl Flow {
         if !queue.gate.is_open() {
             return self.turn_back(task, Code::PrimaryUnavailable, "the primary of this user cannot be reached");
         }
+        self.count(&mut task);
         task = match queue.claims.push(task) {
             Ok(()) => return,
             Err(task) => task,
@@ -278,6 +283,7 @@ impl Flow {
             return task.refuse(Code::Overloaded, "too many claims wait for stock to be settled");
         }
         self.parked.fetch_add(1, Ordering::Relaxed);
+        task.on_its_way = None;
         let template = task.template.record.template;
         let live = Arc::clone(&task.template.live);
         live.parked.lock().push(task);
@@ -435,7 +441,7 @@ fn record_queues(topology: &Topology, limits: FlowLimits) -> Vec<RecordQueue> {
                 lane,
                 claims,
                 gate: Arc::clone(&gate),
-                load: Load::default(),
+                load: Arc::default(),
                 calls: Calls::default(),
             });
         }

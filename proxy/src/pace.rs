@@ -37,10 +37,9 @@ impl Pace {
         Self { limits, not_before: None }
     }
 
-    /// A call that began then has just ended.
-    pub fn called(&mut self, began: Instant) {
-        let now = Instant::now();
-        self.not_before = Some(now + (now - began).saturating_mul(self.limits.times).min(self.limits.max));
+    /// A call that took so long has just ended.
+    pub fn called(&mut self, took: Duration) {
+        self.not_before = Some(Instant::now() + took.saturating_mul(self.limits.times).min(self.limits.max));
     }
 
     /// Until the next call may be made, or enough has queued. Cancelling loses nothing.
@@ -72,7 +71,7 @@ mod tests {
         let mut pace = Pace::new(LIMITS);
         let at_once = Duration::from_secs(5);
         timeout(at_once, pace.wait(&queue, || {})).await.expect("the first");
-        pace.called(Instant::now());
+        pace.called(Duration::ZERO);
         tokio::time::sleep(Duration::from_millis(20)).await;
         timeout(at_once, pace.wait(&queue, || {})).await.expect("after a rest");
     }
@@ -81,7 +80,7 @@ mod tests {
     async fn the_next_call_waits_until_enough_has_queued() {
         let queue = Queue::new(10);
         let mut pace = Pace::new(LIMITS);
-        pace.called(Instant::now() - Duration::from_secs(30));
+        pace.called(Duration::from_secs(30));
         queue.push(1).expect("room");
         queue.push(2).expect("room");
         timeout(Duration::from_millis(30), pace.wait(&queue, || {})).await.expect_err("it waits for a minute");
@@ -96,7 +95,7 @@ mod tests {
     #[tokio::test]
     async fn the_wait_is_bounded() {
         let mut pace = Pace::new(PaceLimits { max: Duration::from_millis(10), ..LIMITS });
-        pace.called(Instant::now() - Duration::from_secs(30));
+        pace.called(Duration::from_secs(30));
         let mut ticks = 0;
         timeout(Duration::from_secs(5), pace.wait(&Queue::<u8>::new(10), || ticks += 1)).await.expect("bounded");
     }

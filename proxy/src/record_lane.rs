@@ -151,10 +151,9 @@ impl<W: RecordWriter> RecordLane<W> {
     }
 
     async fn serve_group(&mut self) -> Result<(), Lost> {
-        let began = Instant::now();
-        self.queue().load.begins(self.group.len());
+        let (began, claims) = (Instant::now(), self.group.len());
         let served = self.serve().await;
-        self.queue().load.served(began.elapsed());
+        self.queue().load.served(claims, began.elapsed());
         served
     }
 
@@ -227,8 +226,8 @@ impl<W: RecordWriter> RecordLane<W> {
             sweep_queue(flow, queue, latch);
         })
         .await;
-        pace.called(began);
         let took = began.elapsed();
+        pace.called(took);
         flow.meter.stages.record_call.record(took, claims);
         queue.calls.add(claims, took);
         let answered = !matches!(result, Err(RecordError::Unknown(_) | RecordError::Unreachable(_)));

@@ -107,11 +107,12 @@ impl<S: StockStore> StockLane<S> {
         })
         .await;
         queue.slow.store(false, Ordering::Relaxed);
-        self.pace.called(began);
         let answered = Instant::now();
-        self.usual = (self.usual * 7 + (answered - began).min(patience)) / 8;
-        self.flow.meter.stages.stock_call.record(answered - began, claims);
-        queue.calls.add(claims, answered - began);
+        let took = answered - began;
+        self.pace.called(took);
+        self.usual = (self.usual * 7 + took.min(patience)) / 8;
+        self.flow.meter.stages.stock_call.record(took, claims);
+        queue.calls.add(claims, took);
         group.iter_mut().for_each(|task| task.since = answered);
         match result {
             Ok(deducted) => self.hand_on(group, &wants, &deducted),

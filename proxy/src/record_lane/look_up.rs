@@ -104,9 +104,8 @@ impl<W: RecordWriter> RecordLane<W> {
         if let Absent::Refuse(code) = absent {
             return task.refuse(code, code.cause());
         }
-        task.seq = rows.iter().map(|row| row.seq).max().unwrap_or(0).saturating_add(1);
-        task.seen_on = self.writer.connection();
-        if task.seq > task.template.per_user_limit() {
+        task.saw(rows.iter().map(|row| row.seq).max().unwrap_or(0), self.writer.connection());
+        if task.is_above_limit() {
             return flow.turn_back(task, Code::LimitReached, Code::LimitReached.cause());
         }
         if absent == Absent::Record && task.unit.is_some() {
@@ -122,16 +121,16 @@ impl<W: RecordWriter> RecordLane<W> {
 
 /// Known to have all that the template allows, without this request. Of other claims it notes how to go on.
 fn is_at_limit(recent: &Recent, connection: u64, task: &mut ClaimTask) -> bool {
-    let fresh = task.step == Step::Record && task.seq == 1 && !task.unit.is_some_and(|unit| unit.burned);
-    let known = || recent.requests(connection, key(task));
-    let Some(requests) = (if fresh { known() } else { None }) else { return false };
+    if task.step != Step::Record || task.seq > 1 || task.unit.is_some_and(|unit| unit.burned) {
+        return false;
+    }
+    let Some(requests) = recent.requests(connection, key(task)) else { return false };
     if requests.contains(&task.request) {
         task.step = Step::LookUp { absent: Absent::Record, lock: false };
         return false;
     }
-    task.seq = u16::try_from(requests.len()).unwrap_or(u16::MAX).saturating_add(1);
-    task.seen_on = connection;
-    task.seq > task.template.per_user_limit()
+    task.saw(u16::try_from(requests.len()).unwrap_or(u16::MAX), connection);
+    task.is_above_limit()
 }
 
 /// While a read is under way: nothing of these claims is being written, but a burned unit may have been.
