@@ -41,8 +41,8 @@ const ROUNDS_MAX: usize = 8;
 /// A call that takes longer means that the primary is stuck: new claims for it are refused until the call returns.
 const STUCK_AFTER: Duration = Duration::from_millis(500);
 
-/// A transaction of 256 rows spends a sixth of its CPU on itself, one of 10 rows five sixths.
-const PACE: PaceLimits = PaceLimits { times: 2, max: Duration::from_millis(20), enough: 256 };
+/// A transaction of 256 rows spends a sixth of its CPU on itself, one of 512 an eleventh, one of 10 rows five sixths.
+const PACE: PaceLimits = PaceLimits { times: 2, max: Duration::from_millis(20), enough: 512 };
 
 /// How long a primary that failed is left alone before it is dialled again.
 const DIAL_FIRST: Duration = Duration::from_millis(20);
