@@ -15,7 +15,7 @@ use crate::workload::Workload;
 
 const AUDIT_MAX: Duration = Duration::from_secs(600);
 
-/// Both checks; `query` selects the requests behind all coupons of the template whose id is put behind it.
+/// Both checks; `query` selects the requests behind all coupons of the templates whose list is put behind it.
 ///
 /// # Errors
 /// When one of them could not be made. A count that is wrong is in the result.
@@ -58,27 +58,23 @@ struct Rows {
 }
 
 impl Rows {
+    /// One scan of each primary, however many templates there are.
     async fn read(testbed: &Testbed, workload: &Workload, query: &str) -> Result<Self, Error> {
+        let templates: Vec<String> = workload.templates().iter().map(|template| template.get().to_string()).collect();
+        let query = format!("{query} ({})", templates.join(","));
         let mut rows = Self::default();
         for primary in testbed.primaries() {
             let mut conn = Conn::new(Opts::from(primary.options().prefer_socket(false))).await?;
-            for template in workload.templates() {
-                rows.read_template(&mut conn, workload, format!("{query}{}", template.get())).await?;
-            }
+            conn.query_iter(query.as_str())
+                .await?
+                .for_each_and_drop(|row| {
+                    let id: Option<Vec<u8>> = row.get(0);
+                    rows.add(id.and_then(|id| workload.request_of(&id)));
+                })
+                .await?;
             conn.disconnect().await?;
         }
         Ok(rows)
-    }
-
-    async fn read_template(&mut self, conn: &mut Conn, workload: &Workload, query: String) -> Result<(), Error> {
-        conn.query_iter(query)
-            .await?
-            .for_each_and_drop(|row| {
-                let id: Option<Vec<u8>> = row.get(0);
-                self.add(id.and_then(|id| workload.request_of(&id)));
-            })
-            .await?;
-        Ok(())
     }
 
     fn add(&mut self, request: Option<u64>) {

@@ -1,7 +1,7 @@
 //! Every SQL text of the bench.
 
 /// The requests behind all coupons of one template.
-pub(crate) const REQUESTS: &str = "SELECT request_id FROM coupon WHERE template_id = ";
+pub(crate) const REQUESTS: &str = "SELECT request_id FROM coupon WHERE template_id IN";
 /// A variable that the server does not have is a row that is missing.
 pub(crate) const VARIABLES: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('version', \
      'innodb_flush_log_at_trx_commit', 'innodb_doublewrite', 'innodb_flush_method', 'log_bin', 'sync_binlog', \
@@ -26,4 +26,4 @@ pub(crate) const REFERENCE_SELECT: &str =
 pub(crate) const REFERENCE_INSERT: &str = "INSERT INTO coupon (tail, user_id, template_id, seq, request_id, sub_stock, \
      claimed_at_ms) VALUES (?, ?, ?, 1, ?, ?, ?)";
 /// The requests behind all its coupons of one template.
-pub(crate) const REFERENCE_REQUESTS: &str = "SELECT request_id FROM scrip_reference.coupon WHERE template_id = ";
+pub(crate) const REFERENCE_REQUESTS: &str = "SELECT request_id FROM scrip_reference.coupon WHERE template_id IN";
