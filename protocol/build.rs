@@ -7,10 +7,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         "proto/scrip/v1/frame.proto",
         "proto/scrip/v1/code.proto",
         "proto/scrip/v1/coupon.proto",
+        "proto/scrip/v1/rule.proto",
         "proto/scrip/v1/template.proto",
     ];
     println!("cargo:rerun-if-changed=proto");
     let descriptors = protox::compile(files, ["proto"])?;
-    prost_build::Config::new().bytes(["."]).compile_fds(descriptors)?;
+    let mut config = prost_build::Config::new();
+    config.bytes(["."]);
+    // What is large and rare does not make the claims and coupons beside it larger.
+    for large in ["Request.operation.create_template", "Response.result.template"] {
+        config.boxed(format!(".scrip.v1.{large}"));
+    }
+    config.compile_fds(descriptors)?;
     Ok(())
 }

@@ -130,14 +130,12 @@ fn check_open_files(connections: usize) -> Result<(), Error> {
 }
 
 async fn publish_one(client: Client, kind: Kind, number: usize) -> Result<TemplateId, Error> {
-    let definition = TemplateDefinition {
-        name: format!("bench {number}"),
-        total_stock: kind.stock(),
-        per_user_limit: PER_USER_LIMIT,
-        claim_start_ms: None,
-        claim_end_ms: None,
-        validity: Validity::Relative { starts_after_s: 0, lasts_s: VALID_S },
-    };
+    let definition = TemplateDefinition::new(
+        format!("bench {number}"),
+        kind.stock(),
+        PER_USER_LIMIT,
+        Validity::Relative { starts_after_s: 0, lasts_s: VALID_S },
+    );
     let template = client.create_template(mint_request_id(), definition).await?.template;
     client.publish(template).await?;
     Ok(template)

@@ -171,14 +171,12 @@ async fn connect(addresses: Vec<String>, token: &str) -> Result<Client, Error> {
 }
 
 async fn publish(spec: &DemoSpec, client: &Client) -> Result<Template, Error> {
-    let definition = TemplateDefinition {
-        name: "Demo rush".to_owned(),
-        total_stock: spec.units,
-        per_user_limit: spec.limit,
-        claim_start_ms: None,
-        claim_end_ms: None,
-        validity: Validity::Relative { starts_after_s: 0, lasts_s: 30 * 24 * 3600 },
-    };
+    let definition = TemplateDefinition::new(
+        "Demo rush",
+        spec.units,
+        spec.limit,
+        Validity::Relative { starts_after_s: 0, lasts_s: 30 * 24 * 3600 },
+    );
     let template = client.create_template(mint_request_id(), definition).await?;
     Ok(client.publish(template.template).await?)
 }

@@ -7,14 +7,12 @@ use scrip_client::{Client, ClientConfig, TemplateDefinition, TemplateStatus, Val
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let client = Client::connect(config()?).await?;
-    let definition = TemplateDefinition {
-        name: "ten percent off".to_owned(),
-        total_stock: 1_000,
-        per_user_limit: 1,
-        claim_start_ms: None,
-        claim_end_ms: None,
-        validity: Validity::Relative { starts_after_s: 0, lasts_s: 30 * 24 * 3600 },
-    };
+    let definition = TemplateDefinition::new(
+        "ten percent off",
+        1_000,
+        1,
+        Validity::Relative { starts_after_s: 0, lasts_s: 30 * 24 * 3600 },
+    );
     let request_id = mint_request_id();
     let created = client.create_template(request_id, definition.clone()).await?;
     let id = created.template;

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 mod arguments;
 mod command;
+mod definition;
 mod show;
 
 pub(crate) use arguments::Arguments;

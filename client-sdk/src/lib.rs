@@ -23,7 +23,7 @@
 //! | `client`   | [`Client`] and its operations                                                       |
 //! | [`blocking`] | the same for code without a runtime                                               |
 //! | `stream`   | [`ClaimStream`]: many claims in flight without a task for each                      |
-//! | `coupon`, `template` | what goes in and comes out, typed                                         |
+//! | `coupon`, `template`, `rule` | what goes in and comes out, typed                                 |
 //! | `error`, `failure` | an enum for each operation; what is known about a failure                   |
 //! | `config`, `secret` | what a client is told, and every violation of it                            |
 //! | `shared`   | picks connections; `shared/outcome` decides what becomes of a call after an attempt |
@@ -46,6 +46,7 @@ mod policy;
 mod reply;
 mod request_id;
 mod room;
+mod rule;
 mod secret;
 mod shared;
 mod stream;
@@ -61,6 +62,7 @@ pub use error::{
 };
 pub use failure::Failure;
 pub use request_id::mint_request_id;
+pub use rule::{Applicability, Benefit, DailyLimit, Rules, Selection, Stacking};
 pub use scrip_protocol::v1::Code;
 pub use scrip_protocol::{CouponId, Disposition, RequestId, TemplateId, UserId};
 pub use secret::Secret;

@@ -79,7 +79,7 @@ fn outcome(response: Response) -> Result<Outcome, Malformed> {
     Ok(Ok(match response.result {
         Some(Wire::Coupon(coupon)) => Answer::Coupon(Coupon::from_wire(coupon)?),
         Some(Wire::CouponPage(page)) => Answer::CouponPage(CouponPage::from_wire(page)?),
-        Some(Wire::Template(template)) => Answer::Template(Box::new(Template::from_wire(template)?)),
+        Some(Wire::Template(template)) => Answer::Template(Box::new(Template::from_wire(*template)?)),
         Some(Wire::TemplatePage(page)) => Answer::TemplatePage(TemplatePage::from_wire(page)?),
         Some(Wire::StockChange(change)) => Answer::StockChange(StockChange::from_wire(change)?),
         Some(Wire::Pong(pong)) => Answer::Pong(pong.nonce),

@@ -4,6 +4,7 @@ use scrip_protocol::TemplateId;
 use scrip_protocol::v1;
 
 use crate::reply::Malformed;
+use crate::rule::Rules;
 
 /// What an operator defines. It does not change after creation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub struct TemplateDefinition {
     pub claim_end_ms: Option<i64>,
     /// When a coupon can be used.
     pub validity: Validity,
+    /// What it takes off, and for which orders.
+    pub rules: Rules,
 }
 
 /// When a coupon can be used.
@@ -128,20 +131,35 @@ impl From<TemplateDefinition> for v1::TemplateDefinition {
                 Wire::Relative(v1::RelativeValidity { starts_after_s, lasts_s })
             }
         };
-        Self {
+        definition.rules.into_wire(Self {
             name: definition.name,
             total_stock: definition.total_stock,
             per_user_limit: definition.per_user_limit,
             claim_start_ms: definition.claim_start_ms.unwrap_or(0),
             claim_end_ms: definition.claim_end_ms.unwrap_or(0),
             validity: Some(validity),
-        }
+            ..Self::default()
+        })
     }
 }
 
 impl TemplateDefinition {
-    pub(crate) fn from_wire(wire: v1::TemplateDefinition) -> Result<Self, Malformed> {
+    /// A plain coupon: claimed at any time, never taking anything off. Fields can be changed afterwards.
+    pub fn new(name: impl Into<String>, total_stock: u64, per_user_limit: u32, validity: Validity) -> Self {
+        Self {
+            name: name.into(),
+            total_stock,
+            per_user_limit,
+            claim_start_ms: None,
+            claim_end_ms: None,
+            validity,
+            rules: Rules::default(),
+        }
+    }
+
+    pub(crate) fn from_wire(mut wire: v1::TemplateDefinition) -> Result<Self, Malformed> {
         use v1::template_definition::Validity as Wire;
+        let rules = Rules::take(&mut wire);
         let validity = match wire.validity.ok_or(Malformed("a template without validity"))? {
             Wire::Fixed(fixed) => Validity::Fixed { from_ms: fixed.from_ms, until_ms: fixed.until_ms },
             Wire::Relative(relative) => {
@@ -155,6 +173,7 @@ impl TemplateDefinition {
             claim_start_ms: (wire.claim_start_ms != 0).then_some(wire.claim_start_ms),
             claim_end_ms: (wire.claim_end_ms != 0).then_some(wire.claim_end_ms),
             validity,
+            rules,
         })
     }
 }

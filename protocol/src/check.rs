@@ -7,6 +7,7 @@
 mod definition;
 mod request;
 mod response;
+mod rule;
 
 use std::fmt;
 use std::ops::RangeInclusive;

@@ -69,4 +69,16 @@ limits! {
         "a time that a database or a calendar cannot hold, and microseconds sent as milliseconds";
     VALIDITY_MAX_S: u64 = 100 * 365 * 86_400, "seconds (a hundred years)",
         "an overflow where a validity is added to the time of the claim";
+    DEFINITION_LEN_MAX: usize = 32 * 1024, "bytes",
+        "a template that fits no page, and a snapshot of templates that fills the memory";
+    AMOUNT_MAX_MINOR: u64 = 1_000_000_000_000_000, "minor units of a currency",
+        "an overflow where amounts are added or multiplied";
+    BASIS_POINTS_MAX: u32 = 10_000, "hundredths of a percent",
+        "a coupon that takes off more than there is";
+    RULE_TEXT_LEN_MAX: usize = 64, "bytes",
+        "texts of rules that are not names of things";
+    RULE_LIST_LEN_MAX: usize = 200, "entries",
+        "a rule that costs each quote a walk over a catalogue";
+    CODE_PREFIX_LEN_MAX: usize = 8, "characters",
+        "exchange codes that nobody types in";
 }

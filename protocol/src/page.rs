@@ -31,9 +31,9 @@ pub fn template_page(mut templates: Vec<Template>, more: bool) -> TemplatePage {
 
 #[cfg(test)]
 mod tests {
-    use crate::limits::{FRAME_LEN_MAX, PAGE_SIZE_MAX, SUB_STOCKS_MAX, TEMPLATE_NAME_LEN_MAX};
-    use crate::v1::template_definition::Validity;
-    use crate::v1::{Coupon, CouponPage, FixedValidity, Response, TemplateDefinition, response};
+    use crate::limits::{DEFINITION_LEN_MAX, FRAME_LEN_MAX, PAGE_SIZE_MAX, SUB_STOCKS_MAX, TEMPLATE_NAME_LEN_MAX};
+    use crate::v1::template_definition::{Benefit, Validity};
+    use crate::v1::{Coupon, CouponPage, FixedValidity, Gift, Response, TemplateDefinition, response};
 
     use super::*;
 
@@ -46,6 +46,7 @@ mod tests {
             claim_start_ms: i64::MAX,
             claim_end_ms: i64::MAX,
             validity: Some(Validity::Fixed(fixed)),
+            ..TemplateDefinition::default()
         };
         let sub_stocks = vec![u32::MAX; sub_stocks];
         Template { template_id, definition: Some(definition), sub_stocks, revision: u64::MAX, ..Template::default() }
@@ -70,6 +71,16 @@ mod tests {
         check(10, 12, true, (10, 10));
         check(PAGE_SIZE_MAX, 12, false, (118, 118));
         check(PAGE_SIZE_MAX, SUB_STOCKS_MAX, true, (11, 11));
+    }
+
+    #[test]
+    fn the_largest_template_fits() {
+        let gift = Gift { product: "p".repeat(DEFINITION_LEN_MAX) };
+        let definition = TemplateDefinition { benefit: Some(Benefit::Gift(gift)), ..TemplateDefinition::default() };
+        let largest = Template { definition: Some(definition), ..template(1, SUB_STOCKS_MAX) };
+        assert_eq!(rows_that_fit([&largest]), 1);
+        let page = template_page(vec![largest.clone(), largest], false);
+        assert_eq!((page.templates.len(), page.next_after_template_id), (1, 1));
     }
 
     #[test]

@@ -26,7 +26,7 @@ use crate::tasks::Tasks;
 #[derive(Debug)]
 pub enum Operation {
     /// `CreateTemplate`
-    CreateTemplate(CreateTemplate),
+    CreateTemplate(Box<CreateTemplate>),
     /// `GetTemplate`
     GetTemplate(GetTemplate),
     /// `ListTemplates`
@@ -97,14 +97,18 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
 
     async fn carry_out(&self, operation: Operation, deadline: Instant) -> Result<Answer, Refusal> {
         match operation {
-            Operation::CreateTemplate(create) => self.create_template(create).await.map(Answer::Template),
-            Operation::GetTemplate(get) => self.get_template(get).await.map(Answer::Template),
+            Operation::CreateTemplate(create) => self.create_template(*create).await.map(answer),
+            Operation::GetTemplate(get) => self.get_template(get).await.map(answer),
             Operation::ListTemplates(list) => self.list_templates(list).await.map(Answer::TemplatePage),
-            Operation::SetTemplateStatus(set) => self.set_template_status(set).await.map(Answer::Template),
+            Operation::SetTemplateStatus(set) => self.set_template_status(set).await.map(answer),
             Operation::Replenish(replenish) => self.replenish(replenish, deadline).await.map(Answer::StockChange),
             Operation::ListCoupons(list) => self.list_coupons(list).await.map(Answer::CouponPage),
         }
     }
+}
+
+fn answer(template: Template) -> Answer {
+    Answer::Template(Box::new(template))
 }
 
 fn invalid(detail: impl ToString) -> Refusal {

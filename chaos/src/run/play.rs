@@ -103,14 +103,12 @@ async fn publish(client: &Client, scenario: &Scenario, spec: &RunSpec) -> Result
         (Offered::Steady, Stock::Lasts) => offered + offered / 10 + 500,
         (Offered::Steady, Stock::RunsOut) => offered / 2 + 100,
     };
-    let definition = TemplateDefinition {
-        name: scenario.name.to_owned(),
+    let definition = TemplateDefinition::new(
+        scenario.name,
         total_stock,
-        per_user_limit: LIMIT,
-        claim_start_ms: None,
-        claim_end_ms: None,
-        validity: Validity::Relative { starts_after_s: 0, lasts_s: 30 * 24 * 3_600 },
-    };
+        LIMIT,
+        Validity::Relative { starts_after_s: 0, lasts_s: 30 * 24 * 3_600 },
+    );
     let created = client.create_template(mint_request_id(), definition).await?;
     Ok(client.publish(created.template).await?)
 }

@@ -34,7 +34,7 @@ pub async fn publish(stage: &Arc<Stage>) -> bool {
         let request = id_of(stage, 3, index as u64);
         let create = || {
             let (request_id, definition) = (request.to_bytes(), Some(definition.clone()));
-            Operation::CreateTemplate(CreateTemplate { request_id, definition })
+            Operation::CreateTemplate(Box::new(CreateTemplate { request_id, definition }))
         };
         let Some(Answer::Template(made)) = until_definite(stage, None, create).await.and_then(|answer| answer.result)
         else {

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use scrip_client::{RequestId, TemplateId};
+use scrip_client::{RequestId, TemplateDefinition, TemplateId};
+
+use super::definition;
 
 /// Claims, lists and administers coupons.
 #[derive(Debug, Parser)]
@@ -90,7 +92,7 @@ pub(crate) struct Target {
 #[derive(Debug, Subcommand)]
 pub(crate) enum TemplateCommand {
     /// Create a template as a draft.
-    Create(Create),
+    Create(Box<Create>),
     /// Let it be claimed.
     Publish(Id),
     /// Refuse claims until it is resumed.
@@ -125,12 +127,17 @@ pub(crate) struct Id {
 
 #[derive(Debug, Args)]
 pub(crate) struct Create {
+    /// TOML file with the whole definition, rules included; see examples/template.toml.
+    #[arg(long, value_name = "FILE", value_parser = definition::read, conflicts_with_all = [
+        "name", "stock", "limit", "claim_start_ms", "claim_end_ms", "valid_for", "valid_after", "valid_from_ms", "valid_until_ms",
+    ])]
+    pub(crate) definition: Option<TemplateDefinition>,
     /// 1 to 100 characters.
-    #[arg(long)]
-    pub(crate) name: String,
+    #[arg(long, required_unless_present = "definition")]
+    pub(crate) name: Option<String>,
     /// Units of stock.
-    #[arg(long)]
-    pub(crate) stock: u64,
+    #[arg(long, required_unless_present = "definition")]
+    pub(crate) stock: Option<u64>,
     /// Coupons that one user may hold.
     #[arg(long, default_value_t = 1)]
     pub(crate) limit: u32,
@@ -170,7 +177,7 @@ fn template_id(text: &str) -> Result<TemplateId, String> {
     TemplateId::try_new(number).map_err(|error| error.to_string())
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let unit_ms = match unit {

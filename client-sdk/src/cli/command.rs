@@ -1,12 +1,13 @@
 //! What is done: each command is one operation of the client.
 
 use scrip_client::{
-    Claim, Client, Coupon, CouponQuery, CouponStatus, RequestId, Template, TemplateDefinition, TemplateId,
-    TemplateQuery, UserId, Validity, mint_request_id,
+    Claim, Client, Coupon, CouponQuery, CouponStatus, RequestId, Template, TemplateId, TemplateQuery, UserId,
+    mint_request_id,
 };
 use serde_json::{Value, json};
 
-use super::arguments::{Command, Create, Status, Target, TemplateCommand};
+use super::arguments::{Command, Status, Target, TemplateCommand};
+use super::definition;
 use super::show::{self, Trouble};
 use super::{announce, applied};
 
@@ -29,8 +30,9 @@ pub(super) async fn run(client: &Client, command: Command) -> Result<Value, Trou
 async fn template(client: &Client, command: TemplateCommand) -> Result<Value, Trouble> {
     let template = match command {
         TemplateCommand::Create(create) => {
-            let request_id = minted(create.request_id);
-            client.create_template(request_id, definition(create)).await?
+            let request_id = create.request_id;
+            let definition = definition::of(*create)?;
+            client.create_template(minted(request_id), definition).await?
         }
         TemplateCommand::Publish(id) => client.publish(id.template).await?,
         TemplateCommand::Pause(id) => client.pause(id.template).await?,
@@ -90,21 +92,6 @@ fn minted(given: Option<RequestId>) -> RequestId {
         announce(request_id);
         request_id
     })
-}
-
-fn definition(create: Create) -> TemplateDefinition {
-    let validity = match (create.valid_from_ms, create.valid_until_ms) {
-        (Some(from_ms), Some(until_ms)) => Validity::Fixed { from_ms, until_ms },
-        _ => Validity::Relative { starts_after_s: create.valid_after.as_secs(), lasts_s: create.valid_for.as_secs() },
-    };
-    TemplateDefinition {
-        name: create.name,
-        total_stock: create.stock,
-        per_user_limit: create.limit,
-        claim_start_ms: create.claim_start_ms,
-        claim_end_ms: create.claim_end_ms,
-        validity,
-    }
 }
 
 fn coupon_status(status: Status) -> CouponStatus {

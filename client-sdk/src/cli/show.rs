@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
-use scrip_client::{Code, Coupon, Disposition, Failure, ProxyFailure, StockChange, Template, Validity};
+use scrip_client::{
+    Applicability, Benefit, Code, Coupon, DailyLimit, Disposition, Failure, ProxyFailure, Rules, Selection, Stacking,
+    StockChange, Template, Validity,
+};
 use serde_json::{Value, json};
 
 /// Why there is no answer.
@@ -143,6 +146,7 @@ pub(super) fn template(template: &Template) -> Value {
         "claim_start_ms": template.definition.claim_start_ms,
         "claim_end_ms": template.definition.claim_end_ms,
         "validity": validity(template.definition.validity),
+        "rules": rules(&template.definition.rules),
         "created_at_ms": template.created_at_ms,
         "revision": template.revision,
         "sub_stocks": template.sub_stocks,
@@ -166,5 +170,44 @@ fn validity(validity: Validity) -> Value {
         Validity::Relative { starts_after_s, lasts_s } => {
             json!({ "starts_after_s": starts_after_s, "lasts_s": lasts_s })
         }
+    }
+}
+
+fn rules(rules: &Rules) -> Value {
+    let selection = |selection: &Selection| json!({ "include": selection.include, "exclude": selection.exclude });
+    let Applicability { categories, products, shops, platforms, regions } = &rules.applicability;
+    json!({
+        "benefit": rules.benefit.as_ref().map(benefit),
+        "currency": rules.currency,
+        "threshold_minor": rules.threshold_minor,
+        "applicability": {
+            "categories": selection(categories),
+            "products": selection(products),
+            "shops": selection(shops),
+            "platforms": platforms,
+            "regions": regions,
+        },
+        "daily_limit": rules.daily_limit.map(|DailyLimit { coupons, utc_offset_minutes }| {
+            json!({ "coupons": coupons, "utc_offset_minutes": utc_offset_minutes })
+        }),
+        "stacking": match &rules.stacking {
+            Stacking::Exclusive => Value::Null,
+            Stacking::Group { name, with_itself } => json!({ "group": name, "with_itself": with_itself }),
+        },
+        "budget_minor": rules.budget_minor,
+        "code_prefix": rules.code_prefix,
+    })
+}
+
+fn benefit(benefit: &Benefit) -> Value {
+    match benefit {
+        Benefit::AmountOff { amount_minor } => json!({ "amount_off": { "amount_minor": amount_minor } }),
+        Benefit::PercentageOff { basis_points, cap_minor } => {
+            json!({ "percentage_off": { "basis_points": basis_points, "cap_minor": cap_minor } })
+        }
+        Benefit::FreeShipping { cap_minor } => json!({ "free_shipping": { "cap_minor": cap_minor } }),
+        Benefit::Gift { product } => json!({ "gift": { "product": product } }),
+        // A benefit that this version does not know comes as none.
+        _ => Value::Null,
     }
 }

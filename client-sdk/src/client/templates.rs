@@ -21,7 +21,7 @@ impl Client {
         definition: TemplateDefinition,
     ) -> Result<Template, CreateTemplateError> {
         let operation = v1::CreateTemplate { request_id: request_id.to_bytes(), definition: Some(definition.into()) };
-        match self.ask_admin(Wire::CreateTemplate(operation)).await? {
+        match self.ask_admin(Wire::CreateTemplate(Box::new(operation))).await? {
             Answer::Template(template) => Ok(*template),
             _ => Err(wrong_kind().into()),
         }

@@ -3,6 +3,9 @@
 use std::process::Output;
 
 use scrip_client::Code;
+use scrip_protocol::v1::Template;
+use scrip_protocol::v1::request::Operation;
+use scrip_protocol::v1::response::Result as Answer;
 use serde_json::Value;
 use tokio::process::Command;
 
@@ -139,4 +142,50 @@ async fn the_token_file_comes_before_the_environment() {
     };
     let (_, token) = tokio::join!(output(scrip(&fake, &["ping", "--token-file", path])), script);
     assert_eq!(token, "from-file");
+}
+
+const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/template.toml");
+
+#[tokio::test]
+async fn a_template_is_created_from_a_file() {
+    let fake = Fake::start().await;
+    let script = async {
+        let mut proxy = fake.accept().await;
+        let request = proxy.request().await;
+        let Some(Operation::CreateTemplate(create)) = request.operation else { panic!("{request:?}") };
+        let definition = create.definition.clone();
+        let template = Template { template_id: 7, definition, status: 1, ..Template::default() };
+        proxy.ok(request.id, Answer::Template(Box::new(template))).await;
+        create.definition.expect("a definition")
+    };
+    let command = scrip(&fake, &["template", "create", "--definition", EXAMPLE, "--json"]);
+    let (output, sent) = tokio::join!(output(command), script);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!((sent.currency.as_str(), sent.per_user_daily_limit, sent.threshold_minor), ("CNY", 2, 20_000));
+    let shown: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let rules = &shown["template"]["rules"];
+    assert_eq!(rules["benefit"]["percentage_off"]["cap_minor"], 5_000);
+    assert_eq!(rules["applicability"]["categories"]["exclude"][0], "boots");
+    assert_eq!(rules["daily_limit"]["utc_offset_minutes"], 480);
+}
+
+#[tokio::test]
+async fn a_definition_that_cannot_be_used_exits_with_2() {
+    let fake = Fake::start().await;
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), "name = 'a'\ntotal_stock = 5\nvalidity.relative.lasts = '1h'\nprice = 5")
+        .expect("written");
+    let path = file.path().to_str().expect("a path in UTF-8");
+    let cases = [
+        (&["template", "create", "--definition", path][..], "price"),
+        (&["template", "create", "--definition", "/nowhere/at/all"], "/nowhere/at/all"),
+        (&["template", "create", "--definition", EXAMPLE, "--stock", "5"], "--stock"),
+        (&["template", "create", "--stock", "5"], "--name"),
+    ];
+    for (arguments, part) in cases {
+        let output = output(scrip(&fake, arguments)).await;
+        let shown = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{shown}");
+        assert!(shown.contains(part), "{part:?} in {shown:?}");
+    }
 }

@@ -1,8 +1,8 @@
 //! Every operation once, and answers in any order.
 
 use scrip_client::{
-    ClaimError, Code, CouponQuery, CouponStatus, Disposition, RequestId, TemplateDefinition, TemplateId, TemplateQuery,
-    TemplateStatus, UserId, Validity,
+    Applicability, Benefit, ClaimError, Code, CouponQuery, CouponStatus, DailyLimit, Disposition, RequestId, Rules,
+    Selection, Stacking, TemplateDefinition, TemplateId, TemplateQuery, TemplateStatus, UserId, Validity,
 };
 use scrip_protocol::v1::request::Operation;
 use scrip_protocol::v1::response::Result as Wire;
@@ -131,10 +131,12 @@ async fn templates_are_administered() {
         claim_start_ms: None,
         claim_end_ms: Some(9),
         validity: Validity::Relative { starts_after_s: 0, lasts_s: 60 },
+        rules: rules(),
     };
     let wire = |status: v1::TemplateStatus| {
         let definition = Some(v1::TemplateDefinition::from(definition.clone()));
-        Wire::Template(v1::Template { template_id: 7, definition, status: status.into(), ..v1::Template::default() })
+        let status = status.into();
+        Wire::Template(Box::new(v1::Template { template_id: 7, definition, status, ..v1::Template::default() }))
     };
     let script = async {
         expect(&mut proxy, wire(v1::TemplateStatus::Draft), |operation| {
@@ -197,4 +199,25 @@ async fn expect(proxy: &mut Connection, answer: Wire, is_expected: impl Fn(&Oper
     let request = proxy.request().await;
     assert!(request.operation.as_ref().is_some_and(is_expected), "{request:?}");
     proxy.ok(request.id, answer).await;
+}
+
+/// All of them, so that what goes out and comes back is the same.
+fn rules() -> Rules {
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    Rules {
+        benefit: Some(Benefit::PercentageOff { basis_points: 1_000, cap_minor: Some(5_000) }),
+        currency: Some("EUR".to_owned()),
+        threshold_minor: 10_000,
+        applicability: Applicability {
+            categories: Selection { include: names(&["shoes"]), exclude: names(&["boots"]) },
+            products: Selection { include: Vec::new(), exclude: names(&["p-7"]) },
+            shops: Selection { include: names(&["s-1"]), exclude: Vec::new() },
+            platforms: names(&["app"]),
+            regions: names(&["FR"]),
+        },
+        daily_limit: Some(DailyLimit { coupons: 1, utc_offset_minutes: 60 }),
+        stacking: Stacking::Group { name: "shop".to_owned(), with_itself: true },
+        budget_minor: 1_000_000,
+        code_prefix: "SHOE".to_owned(),
+    }
 }

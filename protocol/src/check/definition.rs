@@ -1,7 +1,11 @@
 //! What an operator defines.
 
-use super::{Violation, Violations, quoted};
-use crate::limits::{PER_USER_LIMIT_MAX, TEMPLATE_NAME_LEN_MAX, TIME_MAX_MS, TOTAL_STOCK_MAX, VALIDITY_MAX_S};
+use prost::Message;
+
+use super::{Violation, Violations, quoted, rule};
+use crate::limits::{
+    DEFINITION_LEN_MAX, PER_USER_LIMIT_MAX, TEMPLATE_NAME_LEN_MAX, TIME_MAX_MS, TOTAL_STOCK_MAX, VALIDITY_MAX_S,
+};
 use crate::v1::template_definition::Validity;
 use crate::v1::{FixedValidity, RelativeValidity, TemplateDefinition};
 
@@ -16,6 +20,12 @@ pub fn check_definition(definition: &TemplateDefinition) -> Vec<Violation> {
         None => found.add("definition.validity", "missing", "give fixed or relative"),
         Some(Validity::Fixed(validity)) => fixed(&mut found, validity, definition.claim_start_ms),
         Some(Validity::Relative(validity)) => relative(&mut found, *validity),
+    }
+    rule::rules(&mut found, definition);
+    let len = definition.encoded_len();
+    if len > DEFINITION_LEN_MAX {
+        let fix = format!("shorten the lists: encoded it may take {DEFINITION_LEN_MAX} bytes");
+        found.add("definition", format!("{len} bytes"), fix);
     }
     found.0
 }

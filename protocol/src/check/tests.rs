@@ -2,11 +2,13 @@ use crate::limits::{TEMPLATE_NAME_LEN_MAX, TIME_MAX_MS, TOTAL_STOCK_MAX, VALIDIT
 use crate::v1::request::Operation;
 use crate::v1::template_definition::Validity;
 use crate::v1::{
-    Claim, Coupon, CreateTemplate, FixedValidity, Hello, ListCoupons, Ping, RelativeValidity, Replenish, Request,
-    Response, SetTemplateStatus, StockChange, Template, TemplateDefinition, response,
+    Claim, Coupon, FixedValidity, Hello, ListCoupons, Ping, RelativeValidity, Replenish, Request, Response,
+    SetTemplateStatus, StockChange, Template, TemplateDefinition, response,
 };
 
 use super::*;
+
+mod rule;
 
 fn sound() -> TemplateDefinition {
     TemplateDefinition {
@@ -16,6 +18,7 @@ fn sound() -> TemplateDefinition {
         claim_start_ms: 10,
         claim_end_ms: 20,
         validity: Some(Validity::Fixed(FixedValidity { from_ms: 10, until_ms: 30 })),
+        ..TemplateDefinition::default()
     }
 }
 
@@ -24,6 +27,7 @@ fn check(change: impl FnOnce(&mut TemplateDefinition), fields: &[&str]) {
     change(&mut definition);
     let found: Vec<_> = check_definition(&definition).into_iter().map(|violation| violation.field).collect();
     let fields: Vec<_> = fields.iter().map(|field| format!("definition.{field}")).collect();
+    let fields: Vec<_> = fields.iter().map(|field| field.trim_end_matches('.')).collect();
     assert_eq!(found, fields, "{definition:?}");
 }
 
@@ -103,7 +107,7 @@ fn requests() {
         }),
         &["status", "page_size", "cursor"],
     );
-    check_one(Operation::CreateTemplate(CreateTemplate::default()), &["request_id", "definition"]);
+    check_one(Operation::CreateTemplate(Box::default()), &["request_id", "definition"]);
     check_one(Operation::SetTemplateStatus(SetTemplateStatus { template_id: 1, action: 0 }), &["action"]);
     check_one(
         Operation::SetTemplateStatus(SetTemplateStatus { template_id: 0, action: 9 }),
@@ -133,9 +137,9 @@ fn responses() {
     check_answer(|r| r.retry_after_ms = 60_001, &["retry_after_ms"]);
     let fields = ["coupon.coupon_id", "coupon.template_id", "coupon.request_id", "coupon.seq"];
     check_answer(|r| r.result = Some(response::Result::Coupon(Coupon::default())), &fields);
-    check_answer(|r| r.result = Some(response::Result::Template(template())), &[]);
+    check_answer(|r| r.result = Some(response::Result::Template(Box::new(template()))), &[]);
     let fields = ["template.definition", "template.sub_stocks"];
-    check_answer(|r| r.result = Some(response::Result::Template(crowded())), &fields);
+    check_answer(|r| r.result = Some(response::Result::Template(Box::new(crowded()))), &fields);
     let change = response::Result::StockChange(StockChange::default());
     check_answer(|r| r.result = Some(change), &["stock_change.template_id"]);
 }

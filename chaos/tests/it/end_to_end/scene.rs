@@ -162,14 +162,12 @@ pub(super) fn claim(user: u64, template: TemplateId) -> Claim {
 }
 
 pub(super) fn definition(total_stock: u64, per_user_limit: u32) -> TemplateDefinition {
-    TemplateDefinition {
-        name: "five off".to_owned(),
+    TemplateDefinition::new(
+        "five off",
         total_stock,
         per_user_limit,
-        claim_start_ms: None,
-        claim_end_ms: None,
-        validity: Validity::Relative { starts_after_s: 0, lasts_s: 86_400 },
-    }
+        Validity::Relative { starts_after_s: 0, lasts_s: 86_400 },
+    )
 }
 
 /// Makes a test of each case: it runs on every database server under test.

@@ -1,10 +1,11 @@
 //! What the vectors of requests mean.
 
 use scrip_protocol::v1::request::Operation;
-use scrip_protocol::v1::template_definition::Validity;
+use scrip_protocol::v1::template_definition::{Benefit, Validity};
 use scrip_protocol::v1::{
-    Claim, CouponStatus, CreateTemplate, FixedValidity, GetClaim, GetTemplate, Hello, ListCoupons, ListTemplates, Ping,
-    RelativeValidity, Replenish, Request, SetTemplateStatus, TemplateAction, TemplateDefinition, TemplateStatus,
+    AmountOff, Applicability, Claim, CouponStatus, CreateTemplate, FixedValidity, FreeShipping, GetClaim, GetTemplate,
+    Gift, Hello, ListCoupons, ListTemplates, PercentageOff, Ping, RelativeValidity, Replenish, Request, Selection,
+    SetTemplateStatus, Stacking, TemplateAction, TemplateDefinition, TemplateStatus,
 };
 
 /// How many operations there are.
@@ -34,7 +35,37 @@ pub(super) fn definition(validity: Validity) -> TemplateDefinition {
         claim_start_ms: 1_767_225_600_000,
         claim_end_ms: 1_767_312_000_000,
         validity: Some(validity),
+        ..TemplateDefinition::default()
     }
+}
+
+fn with_rules() -> TemplateDefinition {
+    let list = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let selection =
+        |include: &[&str], exclude: &[&str]| Some(Selection { include: list(include), exclude: list(exclude) });
+    TemplateDefinition {
+        benefit: Some(Benefit::PercentageOff(PercentageOff { basis_points: 1_250, cap_minor: Some(5_000) })),
+        currency: "CNY".into(),
+        threshold_minor: 20_000,
+        applicability: Some(Applicability {
+            categories: selection(&["shoes", "鞋"], &["boots"]),
+            products: selection(&[], &["p-7"]),
+            shops: selection(&["s-1"], &[]),
+            platforms: list(&["app"]),
+            regions: list(&["CN-31", "CN-11"]),
+        }),
+        per_user_daily_limit: 2,
+        day_starts_at_utc_offset_minutes: -480,
+        stacking: Some(Stacking { group: "shop".into(), stacks_with_itself: true }),
+        budget_minor: 1_000_000_000_000_000,
+        code_prefix: "SHOE26".into(),
+        ..definition(fixed())
+    }
+}
+
+/// The other benefits.
+fn with_benefit(benefit: Benefit) -> TemplateDefinition {
+    TemplateDefinition { benefit: Some(benefit), currency: "JPY".into(), ..definition(fixed()) }
 }
 
 pub(super) fn fixed() -> Validity {
@@ -96,10 +127,14 @@ fn listings() -> Vec<Case> {
 
 fn of_operators() -> Vec<Case> {
     let request_id = &b"fedcba9876543210"[..];
-    let create = |validity| {
-        let definition = Some(definition(validity));
-        Operation::CreateTemplate(CreateTemplate { request_id: request_id.into(), definition })
+    let define = |definition| {
+        let definition = Some(definition);
+        Operation::CreateTemplate(Box::new(CreateTemplate { request_id: request_id.into(), definition }))
     };
+    let create = |validity| define(definition(validity));
+    let amount = Benefit::AmountOff(AmountOff { amount_minor: 500 });
+    let shipping = Benefit::FreeShipping(FreeShipping { cap_minor: Some(800) });
+    let gift = Benefit::Gift(Gift { product: "mug".into() });
     let set = |action: TemplateAction| {
         Operation::SetTemplateStatus(SetTemplateStatus { template_id: 7, action: action.into() })
     };
@@ -108,6 +143,10 @@ fn of_operators() -> Vec<Case> {
     vec![
         ("request_create_template", 8, 0, create(fixed())),
         ("request_create_template_relative", 9, 0, create(relative)),
+        ("request_create_template_rules", 18, 0, define(with_rules())),
+        ("request_create_template_amount_off", 19, 0, define(with_benefit(amount))),
+        ("request_create_template_free_shipping", 20, 0, define(with_benefit(shipping))),
+        ("request_create_template_gift", 21, 0, define(with_benefit(gift))),
         ("request_set_template_status_publish", 12, 0, set(TemplateAction::Publish)),
         ("request_set_template_status_pause", 13, 0, set(TemplateAction::Pause)),
         ("request_set_template_status_resume", 14, 0, set(TemplateAction::Resume)),

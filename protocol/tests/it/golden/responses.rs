@@ -68,7 +68,7 @@ fn results() -> Vec<(&'static str, u64, Result)> {
         ("response_coupon_replayed", u64::MAX, Result::Coupon(Coupon { replayed: true, ..coupon() })),
         ("response_coupon_page", 6, Result::CouponPage(coupons)),
         ("response_coupon_page_empty", 7, Result::CouponPage(CouponPage::default())),
-        ("response_template", 10, Result::Template(template())),
+        ("response_template", 10, Result::Template(Box::new(template()))),
         ("response_template_page", 11, Result::TemplatePage(templates)),
         ("response_stock_change", 16, Result::StockChange(added)),
         ("response_stock_change_withdrawn", 17, Result::StockChange(withdrawn)),
