@@ -143,6 +143,8 @@ operation_error! {
         SoldOut = SoldOut,
         /// The user has as many coupons of the template as one user may.
         LimitReached = LimitReached,
+        /// The user has claimed as many coupons of the template today as one user may in a day.
+        DailyLimitReached = DailyLimitReached,
         /// The request id belongs to another request.
         RequestIdReused = RequestIdReused,
         /// The deadline passed before anything happened.

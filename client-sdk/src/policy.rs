@@ -46,6 +46,7 @@ pub(crate) fn advice(code: Code) -> Advice {
         | Code::LimitReached
         | Code::ClaimNotFound
         | Code::InvalidTransition
+        | Code::DailyLimitReached
         | Code::DeadlineExceeded => Advice::Final,
         Code::RateLimited
         | Code::PrimaryUnavailable
@@ -80,7 +81,8 @@ pub(crate) fn kind(code: Code) -> Kind {
         | Code::SoldOut
         | Code::LimitReached
         | Code::ClaimNotFound
-        | Code::InvalidTransition => Kind::Rejected,
+        | Code::InvalidTransition
+        | Code::DailyLimitReached => Kind::Rejected,
         Code::Overloaded
         | Code::RateLimited
         | Code::DeadlineExceeded
@@ -97,7 +99,8 @@ pub(crate) fn kind(code: Code) -> Kind {
 
 /// Whether this refusal also settles what became of an *earlier* attempt whose answer was lost and that may still be running in
 /// another proxy. Only the limit per user does: the rows that fill it are never deleted, and none of them carries the request id, so
-/// the earlier attempt cannot get in any more. A pause can be lifted and stock can be replenished while it is still running.
+/// the earlier attempt cannot get in any more. While it is still running a pause can be lifted, stock can be replenished, and a new day
+/// can begin.
 pub(crate) fn settles_earlier_attempts(code: Code) -> bool {
     match code {
         Code::LimitReached => true,
@@ -121,6 +124,7 @@ pub(crate) fn settles_earlier_attempts(code: Code) -> bool {
         | Code::SoldOut
         | Code::ClaimNotFound
         | Code::InvalidTransition
+        | Code::DailyLimitReached
         | Code::Overloaded
         | Code::RateLimited
         | Code::DeadlineExceeded

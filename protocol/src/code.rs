@@ -166,6 +166,9 @@ codes! {
     InvalidTransition: Some(NotApplied), Some(Rules),
         "The action does not lead on from the template's status.",
         "Read the template; see the actions in template.proto.";
+    DailyLimitReached: Some(NotApplied), Some(Rules),
+        "The user has claimed as many coupons of the template today as one user may in a day.",
+        "Ask again on the next day of the template; see day_starts_at_utc_offset_minutes.";
 
     Overloaded: Some(NotApplied), Some(Service),
         "A queue on the way is full.",

@@ -90,6 +90,9 @@ pub struct ClaimTask {
     pub seq: u16,
     /// The connection of its record lane on which it saw that.
     pub seen_on: u64,
+    /// When the user's coupons below `seq` were claimed, in milliseconds since 1970-01-01 UTC; only of a template with a
+    /// limit a day, which counts them.
+    pub earlier_ms: Vec<u64>,
     /// The user's coupons were read since it arrived, and the request had none.
     pub looked_up: bool,
     /// Counts it among the claims ahead of others, from the stock lane on.
@@ -121,6 +124,7 @@ impl ClaimTask {
             unit: None,
             seq: 1,
             seen_on: 0,
+            earlier_ms: Vec::new(),
             looked_up: false,
             on_its_way: None,
         }
@@ -150,6 +154,12 @@ impl ClaimTask {
     /// The number is above the limit per user.
     pub fn is_above_limit(&self) -> bool {
         self.seq > self.template.per_user_limit()
+    }
+
+    /// A coupon of this time would be above the limit of its day, as far as the coupons before it were read. None were read
+    /// for a first coupon: that there are none is for the primary key to say.
+    pub fn is_day_full(&self, now_ms: u64) -> bool {
+        !self.earlier_ms.is_empty() && self.template.is_day_full(&self.earlier_ms, now_ms)
     }
 
     /// Its caller has had an answer.

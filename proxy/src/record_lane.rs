@@ -34,6 +34,8 @@ use recent::Recent;
 
 mod look_up;
 mod recent;
+#[cfg(test)]
+mod tests;
 
 /// How often one group is tried before its claims are refused as contended.
 const ROUNDS_MAX: usize = 8;
@@ -173,10 +175,13 @@ impl<W: RecordWriter> RecordLane<W> {
             // Who was refused during the look-up must not be recorded after all.
             self.drop_late();
             self.set_doubles_aside();
+            // One moment for the check and for the rows: midnight does not come between them.
+            let now_ms = self.flow.clock.now_ms();
+            self.drop_full_days(now_ms);
             if self.group.is_empty() {
                 return Ok(());
             }
-            match self.record().await {
+            match self.record(now_ms).await {
                 Ok(()) => {
                     if !first {
                         self.conflicts.add(false);
@@ -207,8 +212,7 @@ impl<W: RecordWriter> RecordLane<W> {
         Ok(())
     }
 
-    async fn record(&mut self) -> Result<(), RecordError> {
-        let now_ms = self.flow.clock.now_ms();
+    async fn record(&mut self, now_ms: u64) -> Result<(), RecordError> {
         let stripe = self.stripe;
         self.rows.clear();
         self.rows.extend(self.group.iter().filter_map(|task| row(task, stripe, now_ms)));
@@ -336,6 +340,13 @@ impl<W: RecordWriter> RecordLane<W> {
         let now = Instant::now();
         for task in self.group.extract_if(.., |task| task.is_late(now) || task.is_answered()) {
             give_up_one(&self.flow, task, Code::DeadlineExceeded, "the deadline passed before the coupon was recorded");
+        }
+    }
+
+    /// Claims that would be above the limit of the day which has come by now.
+    fn drop_full_days(&mut self, now_ms: u64) {
+        for task in self.group.extract_if(.., |task| task.is_day_full(now_ms)) {
+            give_up_one(&self.flow, task, Code::DailyLimitReached, Code::DailyLimitReached.cause());
         }
     }
 

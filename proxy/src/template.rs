@@ -1,5 +1,7 @@
 //! Templates as the pipeline uses them: a snapshot in memory, replaced whole when a template changes.
 
+mod day;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 

@@ -28,7 +28,7 @@ const CASES: &[Case] = &[
     Case {
         primary: 0,
         change: "DELETE FROM coupon WHERE user_id = 2 AND seq = 2",
-        undo: "INSERT INTO coupon VALUES (2, 2, 1, 2, RPAD('2/2', 16, '.'), 4, 0, 1)",
+        undo: "INSERT INTO coupon VALUES (2, 2, 1, 2, RPAD('2/2', 16, '.'), 4, 86400000, 1)",
         kind: Kind::LedgerDiffers,
         words: "p00 template 1 sub-stock 04 the coupons are not as many as the ledger issued: expected 3 issued, found 2",
     },
@@ -94,6 +94,14 @@ const CASES: &[Case] = &[
         undo: "DELETE FROM coupon WHERE seq = 3",
         kind: Kind::LimitExceeded,
         words: "p01 template 1 user 5001 a user is above the limit: expected at most 2 a user, found 3 coupons",
+    },
+    Case {
+        primary: 1,
+        change: "UPDATE coupon SET claimed_at_ms = 86399999 WHERE user_id = 5002 AND seq = 2",
+        undo: "UPDATE coupon SET claimed_at_ms = 86400000 WHERE user_id = 5002 AND seq = 2",
+        kind: Kind::DailyLimitExceeded,
+        words: "p01 template 1 user 5002 a user is above the limit of a day: expected at most 1 a day, found 2 coupons in \
+                the day of 0 ms",
     },
     Case {
         primary: 0,
@@ -193,14 +201,15 @@ async fn set_up(testbed: &Testbed) -> Arc<Topology> {
     topology(testbed)
 }
 
-/// Two coupons for each of three users: the first from sub-stock 0, the second from sub-stock 4, counted on stripe 1.
+/// Two coupons for each of three users: the first from sub-stock 0, the second from sub-stock 4 and a day later, counted on
+/// stripe 1.
 fn seed(index: usize) -> String {
     let mut sql = String::new();
     for user in (1..=3).map(|user| user + 5000 * index) {
-        for (seq, sub_stock) in [(1, 0), (2, 4)] {
+        for (seq, sub_stock, claimed_at_ms) in [(1, 0, 0), (2, 4, 86_400_000)] {
             let request = format!("RPAD('{user}/{seq}', 16, '.')");
             sql.push_str(&format!(
-                "INSERT INTO coupon VALUES ({user}, {user}, 1, {seq}, {request}, {sub_stock}, 0, 1);"
+                "INSERT INTO coupon VALUES ({user}, {user}, 1, {seq}, {request}, {sub_stock}, {claimed_at_ms}, 1);"
             ));
         }
     }
@@ -213,8 +222,8 @@ fn seed(index: usize) -> String {
 }
 
 async fn seed_meta(database: &Database) {
-    // A TemplateDefinition: name "audit", total_stock 20, per_user_limit 2.
-    let definition = "0a05617564697410141802";
+    // A TemplateDefinition: name "audit", total_stock 20, per_user_limit 2, per_user_daily_limit 1.
+    let definition = "0a056175646974101418027801";
     run(
         database,
         &format!(

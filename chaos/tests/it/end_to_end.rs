@@ -5,6 +5,7 @@
 
 mod audit;
 mod claim;
+mod daily;
 mod frame;
 mod other_language;
 mod overload;

@@ -132,6 +132,13 @@ fn users(findings: &mut Vec<Finding>, id: PrimaryId, scan: &Scan, after: &MetaVi
         let found = format!("{} coupons, the last numbered {}", above.count, above.seq_max);
         findings.push(place.finding(Kind::LimitExceeded, limit_words(after, above.template), found));
     }
+    for above in &scan.above_daily_limit {
+        let place = Place::user(id, above.template, above.user);
+        let limit = after.templates.get(&above.template).and_then(|template| template.daily_limit);
+        let expected = format!("at most {} a day", limit.map_or(0, |limit| limit.coupons));
+        let found = format!("{} coupons in the day of {} ms", above.count, above.first_ms);
+        findings.push(place.finding(Kind::DailyLimitExceeded, expected, found));
+    }
     // A template that is younger than the first reading of meta had no closer look.
     for (key, coupons) in &scan.coupons {
         let limit = after.templates.get(&key.0).map_or(u32::MAX, |template| template.per_user_limit);

@@ -15,6 +15,7 @@ pub(super) type Key = (u32, u16);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Template {
     pub(super) per_user_limit: u32,
+    pub(super) daily_limit: Option<DailyLimit>,
     /// Its ledgers exist: it is published or paused. (One that is closed may never have been published.)
     pub(super) has_ledgers: bool,
     pub(super) total_stock: u64,
@@ -24,6 +25,15 @@ pub(super) struct Template {
     pub(super) sub_stocks: BTreeSet<u16>,
     pub(super) stripes: u16,
     pub(super) withdrawal_pending: bool,
+}
+
+/// How many coupons one user may claim in one day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct DailyLimit {
+    pub(super) coupons: u32,
+    /// Added to a time so that whole days begin where those of the template do; never negative, so that a division of
+    /// whole numbers rounds down.
+    pub(super) shift_ms: u64,
 }
 
 /// A sub-stock.
@@ -64,6 +74,7 @@ fn template(row: TemplateRow, pending: &BTreeSet<u32>) -> Result<(u32, Template)
     let status = TemplateStatus::try_from(status).map_err(|_| unreadable("status"))?;
     let template = Template {
         per_user_limit: definition.per_user_limit,
+        daily_limit: daily_limit(&definition),
         has_ledgers: has_ledgers(status),
         total_stock,
         sold_out,
@@ -73,6 +84,13 @@ fn template(row: TemplateRow, pending: &BTreeSet<u32>) -> Result<(u32, Template)
         withdrawal_pending: pending.contains(&id),
     };
     Ok((id, template))
+}
+
+fn daily_limit(definition: &TemplateDefinition) -> Option<DailyLimit> {
+    let coupons = definition.per_user_daily_limit;
+    let shift_minutes = 24 * 60 + i64::from(definition.day_starts_at_utc_offset_minutes);
+    let shift_ms = u64::try_from(shift_minutes).unwrap_or(0) * 60_000;
+    (coupons > 0).then_some(DailyLimit { coupons, shift_ms })
 }
 
 fn has_ledgers(status: TemplateStatus) -> bool {

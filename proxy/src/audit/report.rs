@@ -28,6 +28,8 @@ pub enum Kind {
     SeqGap,
     /// A user holds more than the limit.
     LimitExceeded,
+    /// A user claimed more in one day than the limit a day.
+    DailyLimitExceeded,
     /// A row stands under another tail than its user's.
     TailDiffers,
     /// A tail has rows on a primary that it does not belong to.
@@ -59,7 +61,7 @@ impl Kind {
             | Kind::SubStocksDiffer => 1,
             Kind::SoldOutTooSoon => 2,
             Kind::RequestTwice => 3,
-            Kind::SeqGap | Kind::LimitExceeded | Kind::TailDiffers | Kind::ForeignTail => 4,
+            Kind::SeqGap | Kind::LimitExceeded | Kind::DailyLimitExceeded | Kind::TailDiffers | Kind::ForeignTail => 4,
             Kind::LedgerDiffers => 5,
         }
     }
@@ -74,6 +76,7 @@ impl Kind {
             Kind::RequestTwice => "one request made several coupons",
             Kind::SeqGap => "the numbers of a user's coupons have a gap",
             Kind::LimitExceeded => "a user is above the limit",
+            Kind::DailyLimitExceeded => "a user is above the limit of a day",
             Kind::TailDiffers => "a coupon stands under another tail than its user's",
             Kind::ForeignTail => "coupons of a tail that belongs to another primary",
             Kind::UnknownTemplate => "the template is not in meta",
@@ -186,7 +189,7 @@ const PROMISES: [(u8, &str); 5] = [
     (1, "no oversell: issued <= allotted <= total, by the ledgers of all primaries"),
     (2, "no undersell: sold out is said only when all is issued"),
     (3, "exactly once: no request made two coupons"),
-    (4, "the limit per user: densely numbered, on the one right primary"),
+    (4, "the limits per user: densely numbered, on the one right primary"),
     (5, "durable: every unit that was issued is a coupon that is there"),
 ];
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use scrip_shard_config::{PrimaryId, Tail, Topology};
 
 use super::link::{Link, LinkError};
-use super::meta::{Key, MetaView};
+use super::meta::{DailyLimit, Key, MetaView};
 use super::sql;
 
 /// Rows that a closer look lists for each kind of finding; there may be more. Prevents that a store full of findings
@@ -48,6 +48,16 @@ pub(super) struct AboveLimit {
     pub(super) seq_max: u16,
 }
 
+/// A user above the limit a day of a template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct AboveDailyLimit {
+    pub(super) user: u64,
+    pub(super) template: u32,
+    pub(super) count: u64,
+    /// When the first coupon of that day was claimed.
+    pub(super) first_ms: u64,
+}
+
 /// A row under another tail than its user's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Misplaced {
@@ -72,6 +82,7 @@ pub(super) struct Scan {
     pub(super) coupons: BTreeMap<Key, Coupons>,
     pub(super) groups: Vec<Group>,
     pub(super) above_limit: Vec<AboveLimit>,
+    pub(super) above_daily_limit: Vec<AboveDailyLimit>,
     pub(super) misplaced: Vec<Misplaced>,
     pub(super) foreign_tails: Vec<ForeignTail>,
 }
@@ -98,6 +109,7 @@ impl Scan {
         }
         scan.foreign_tails = foreign_tails(link, id, topology).await?;
         scan.above_limit = above_limit(link, &scan.coupons, before).await?;
+        scan.above_daily_limit = above_daily_limit(link, &scan.coupons, before).await?;
         Ok(scan)
     }
 }
@@ -175,6 +187,30 @@ async fn above_limit(
     for (template, limit) in limits {
         let rows: Vec<(u64, u64, u16)> = link.rows(sql::ABOVE_LIMIT, (template, limit, LISTED_MAX)).await?;
         found.extend(rows.into_iter().map(|(user, count, seq_max)| AboveLimit { user, template, count, seq_max }));
+    }
+    Ok(found)
+}
+
+/// One more pass for each template with a limit a day that some user's number is above. A template that is younger than the
+/// first reading of meta is left to the next audit.
+async fn above_daily_limit(
+    link: &mut Link,
+    coupons: &BTreeMap<Key, Coupons>,
+    before: &MetaView,
+) -> Result<Vec<AboveDailyLimit>, LinkError> {
+    let mut limits = BTreeMap::new();
+    for ((template, _), coupons) in coupons {
+        let limit = before.templates.get(template).and_then(|template| template.daily_limit);
+        if let Some(limit) = limit.filter(|limit| u32::from(coupons.seq_max) > limit.coupons) {
+            limits.insert(*template, limit);
+        }
+    }
+    let mut found = Vec::new();
+    for (template, DailyLimit { coupons, shift_ms }) in limits {
+        let parameters = (template, shift_ms, coupons, LISTED_MAX);
+        let rows: Vec<(u64, u64, u64)> = link.rows(sql::ABOVE_DAILY_LIMIT, parameters).await?;
+        let above = |(user, count, first_ms)| AboveDailyLimit { user, template, count, first_ms };
+        found.extend(rows.into_iter().map(above));
     }
     Ok(found)
 }

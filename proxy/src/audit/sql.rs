@@ -36,6 +36,10 @@ pub(super) const MISPLACED: &str =
 /// A closer look at a template with a number above its limit.
 pub(super) const ABOVE_LIMIT: &str = "SELECT user_id, COUNT(*), MAX(seq) FROM coupon WHERE template_id = ? \
      GROUP BY tail, user_id HAVING MAX(seq) > ? LIMIT ?";
+/// A closer look at a template with a limit a day: users above it, and the first coupon of that day. `DIV` on whole
+/// numbers: a quotient with a few decimals would round the last moments of a day into the next.
+pub(super) const ABOVE_DAILY_LIMIT: &str = "SELECT user_id, COUNT(*), MIN(claimed_at_ms) FROM coupon \
+     WHERE template_id = ? GROUP BY tail, user_id, (claimed_at_ms + ?) DIV 86400000 HAVING COUNT(*) > ? LIMIT ?";
 
 /// Every template.
 pub(super) const TEMPLATES: &str =

@@ -1,14 +1,15 @@
 use std::collections::BTreeSet;
 
 use super::compare::{Evidence, compare};
-use super::meta::{SubStock, Template};
-use super::scan::{AboveLimit, Coupons, ForeignTail, Group, Ledger, Misplaced};
+use super::meta::{DailyLimit, SubStock, Template};
+use super::scan::{AboveDailyLimit, AboveLimit, Coupons, ForeignTail, Group, Ledger, Misplaced};
 use super::*;
 
 /// Template 7: 10 units over sub-stocks 0 and 3, 2 stripes, at most 2 a user.
 fn meta() -> MetaView {
     let template = Template {
         per_user_limit: 2,
+        daily_limit: Some(DailyLimit { coupons: 1, shift_ms: 0 }),
         has_ledgers: true,
         total_stock: 10,
         sold_out: false,
@@ -154,6 +155,10 @@ fn users() {
     let words = "p01 template 7 user 42 a user is above the limit: expected at most 2 a user, found 3 coupons, the last \
                  numbered 3";
     check(|case| case.first().above_limit.push(above), &[words]);
+    let above = AboveDailyLimit { user: 42, template: 7, count: 2, first_ms: 1_767_225_600_000 };
+    let words = "p01 template 7 user 42 a user is above the limit of a day: expected at most 1 a day, found 2 coupons in \
+                 the day of 1767225600000 ms";
+    check(|case| case.first().above_daily_limit.push(above), &[words]);
     check(
         |case| case.first().coupons.get_mut(&(7, 0)).expect("there").seq_max = 3,
         &[

@@ -6,7 +6,7 @@ use scrip_protocol::{TemplateId, UserId};
 use tokio::time::Instant;
 
 use super::recent::Recent;
-use super::{Lost, RecordLane, sweep_queue};
+use super::{Lost, RecordLane, give_up_one, sweep_queue};
 use crate::claim::{Absent, ClaimTask, Step};
 use crate::store::{CouponRow, RecordWriter, StoreError};
 use crate::watch::watch;
@@ -15,7 +15,7 @@ type RowsByUser = FxHashMap<(UserId, TemplateId), Vec<CouponRow>>;
 
 impl<W: RecordWriter> RecordLane<W> {
     /// Claims of which it is known what their users have: at the limit they are refused, below it they get the next
-    /// number. A replay is looked up: its coupon may have been used since.
+    /// number. A replay is looked up: its coupon may have been used since. So is a claim under a limit a day.
     pub(super) fn recall(&mut self) {
         let connection = self.writer.connection();
         let Self { flow, recent, group, .. } = self;
@@ -108,6 +108,12 @@ impl<W: RecordWriter> RecordLane<W> {
         if task.is_above_limit() {
             return flow.turn_back(task, Code::LimitReached, Code::LimitReached.cause());
         }
+        if task.template.has_daily_limit() {
+            task.earlier_ms = rows.iter().map(|row| row.claimed_at_ms).collect();
+            if task.is_day_full(flow.clock.now_ms()) {
+                return give_up_one(flow, task, Code::DailyLimitReached, Code::DailyLimitReached.cause());
+            }
+        }
         if absent == Absent::Record && task.unit.is_some() {
             task.step = Step::Record;
             self.group.push(task);
@@ -130,6 +136,10 @@ fn is_at_limit(recent: &Recent, connection: u64, task: &mut ClaimTask) -> bool {
         return false;
     }
     task.saw(u16::try_from(requests.len()).unwrap_or(u16::MAX), connection);
+    if !task.is_above_limit() && task.template.has_daily_limit() {
+        // When they were claimed is not remembered.
+        task.step = Step::LookUp { absent: Absent::Record, lock: false };
+    }
     task.is_above_limit()
 }
 
