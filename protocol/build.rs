@@ -8,6 +8,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "proto/scrip/v1/code.proto",
         "proto/scrip/v1/coupon.proto",
         "proto/scrip/v1/rule.proto",
+        "proto/scrip/v1/order.proto",
         "proto/scrip/v1/template.proto",
     ];
     println!("cargo:rerun-if-changed=proto");

@@ -91,6 +91,7 @@ fn answer(request: Request) -> Response {
             claimed_at_ms: 1_700_000_000_000,
             valid_from_ms: 1_700_000_000_000,
             valid_until_ms: 1_800_000_000_000,
+            locked_until_ms: 0,
             replayed: false,
         }),
         _ => Wire::Welcome(Welcome { protocol_version: 1, ..Welcome::default() }),

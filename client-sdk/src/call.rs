@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use prost::Message;
 use scrip_protocol::frame;
 use scrip_protocol::limits::DEADLINE_MAX_MS;
@@ -72,11 +72,19 @@ impl Call {
         match &self.operation {
             Operation::Claim(_) => true,
             Operation::Other(operation) => match **operation {
-                Wire::Claim(_) | Wire::CreateTemplate(_) | Wire::SetTemplateStatus(_) | Wire::Replenish(_) => true,
+                Wire::Claim(_)
+                | Wire::LockCoupons(_)
+                | Wire::RedeemCoupons(_)
+                | Wire::UnlockCoupons(_)
+                | Wire::ReturnCoupons(_)
+                | Wire::CreateTemplate(_)
+                | Wire::SetTemplateStatus(_)
+                | Wire::Replenish(_) => true,
                 Wire::Hello(_)
                 | Wire::Ping(_)
                 | Wire::GetClaim(_)
                 | Wire::ListCoupons(_)
+                | Wire::GetCoupon(_)
                 | Wire::GetTemplate(_)
                 | Wire::ListTemplates(_) => false,
             },
@@ -110,11 +118,24 @@ impl Call {
     }
 }
 
+/// The coupons that were asked for, in their order.
+fn are<'a>(ids: impl IntoIterator<Item = &'a Bytes>, answer: &Answer) -> bool {
+    let Answer::OrderCoupons(coupons) = answer else { return false };
+    ids.into_iter().map(|id| &id[..]).eq(coupons.iter().map(|coupon| &coupon.coupon_id.0[..]))
+}
+
 fn fits(operation: &Wire, answer: &Answer) -> bool {
     match operation {
         Wire::Claim(_) => false,
         Wire::GetClaim(get) => matches!(answer, Answer::Coupon(coupon) if coupon.request_id.0 == *get.request_id),
         Wire::ListCoupons(_) => matches!(answer, Answer::CouponPage(_)),
+        Wire::LockCoupons(lock) => are(&lock.coupon_ids, answer),
+        Wire::RedeemCoupons(redeem) => are(redeem.coupons.iter().map(|coupon| &coupon.coupon_id), answer),
+        Wire::UnlockCoupons(unlock) => are(&unlock.coupon_ids, answer),
+        Wire::ReturnCoupons(back) => are(&back.coupon_ids, answer),
+        Wire::GetCoupon(get) => {
+            matches!(answer, Answer::CouponHistory(history) if history.coupon.coupon_id.0 == *get.coupon_id)
+        }
         Wire::CreateTemplate(_) | Wire::GetTemplate(_) | Wire::SetTemplateStatus(_) => {
             matches!(answer, Answer::Template(_))
         }

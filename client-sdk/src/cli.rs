@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 mod arguments;
 mod command;
 mod definition;
+mod order;
 mod show;
 
 pub(crate) use arguments::Arguments;

@@ -25,6 +25,7 @@ use crate::shared::{Shared, sweep};
 
 mod coupons;
 mod health;
+mod orders;
 mod templates;
 
 pub use coupons::CouponPages;

@@ -75,6 +75,8 @@ pub struct Coupon {
     pub valid_from_ms: i64,
     /// Usable until there (exclusive), in milliseconds since 1970-01-01 UTC.
     pub valid_until_ms: i64,
+    /// While an order holds it: until when, in milliseconds since 1970-01-01 UTC.
+    pub locked_until_ms: Option<i64>,
     /// This answer repeats one given before.
     pub replayed: bool,
 }
@@ -157,6 +159,7 @@ impl Coupon {
             claimed_at_ms: wire.claimed_at_ms,
             valid_from_ms: wire.valid_from_ms,
             valid_until_ms: wire.valid_until_ms,
+            locked_until_ms: (wire.locked_until_ms != 0).then_some(wire.locked_until_ms),
             replayed: wire.replayed,
         })
     }

@@ -1,6 +1,7 @@
 //! What to do with an answer that is not OK: the one place that decides.
 
 use scrip_protocol::v1::Code;
+use scrip_protocol::{Disposition, Fault};
 
 /// What a code means for the next attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,26 +29,6 @@ pub(crate) enum Kind {
 
 pub(crate) fn advice(code: Code) -> Advice {
     match code {
-        Code::Unspecified | Code::Ok => Advice::Final,
-        Code::MalformedFrame
-        | Code::FrameTooLarge
-        | Code::InvalidRequest
-        | Code::UnsupportedVersion
-        | Code::Unauthenticated
-        | Code::DuplicateCorrelationId
-        | Code::RequestIdReused
-        | Code::TemplateNotFound
-        | Code::TemplateNotPublished
-        | Code::TemplatePaused
-        | Code::TemplateClosed
-        | Code::ClaimNotStarted
-        | Code::ClaimEnded
-        | Code::SoldOut
-        | Code::LimitReached
-        | Code::ClaimNotFound
-        | Code::InvalidTransition
-        | Code::DailyLimitReached
-        | Code::DeadlineExceeded => Advice::Final,
         Code::RateLimited
         | Code::PrimaryUnavailable
         | Code::StockUnavailable
@@ -58,85 +39,29 @@ pub(crate) fn advice(code: Code) -> Advice {
             Advice::Elsewhere
         }
         Code::Draining => Advice::MoveOn,
+        // The callers' faults, the rules, and a deadline that no attempt can keep any more.
+        _ => Advice::Final,
     }
 }
 
 pub(crate) fn kind(code: Code) -> Kind {
-    match code {
-        Code::MalformedFrame
-        | Code::FrameTooLarge
-        | Code::InvalidRequest
-        | Code::UnsupportedVersion
-        | Code::HelloRequired
-        | Code::Unauthenticated
-        | Code::TopologyMismatch
-        | Code::DuplicateCorrelationId
-        | Code::RequestIdReused
-        | Code::TemplateNotFound
-        | Code::TemplateNotPublished
-        | Code::TemplatePaused
-        | Code::TemplateClosed
-        | Code::ClaimNotStarted
-        | Code::ClaimEnded
-        | Code::SoldOut
-        | Code::LimitReached
-        | Code::ClaimNotFound
-        | Code::InvalidTransition
-        | Code::DailyLimitReached => Kind::Rejected,
-        Code::Overloaded
-        | Code::RateLimited
-        | Code::DeadlineExceeded
-        | Code::Draining
-        | Code::NotReady
-        | Code::PrimaryUnavailable
-        | Code::StockUnavailable
-        | Code::MetaUnavailable
-        | Code::StoreRefused
-        | Code::Contended => Kind::Unavailable,
-        Code::Unspecified | Code::Ok | Code::OutcomeUnknown => Kind::Unknown,
+    match (code, code.disposition(), code.fault()) {
+        (Code::RateLimited, ..) | (_, Some(Disposition::NotApplied), Some(Fault::Service)) => Kind::Unavailable,
+        (_, Some(Disposition::NotApplied), Some(Fault::Caller | Fault::Rules)) => Kind::Rejected,
+        _ => Kind::Unknown,
     }
 }
 
 /// Whether this refusal also settles what became of an *earlier* attempt whose answer was lost and that may still be running in
-/// another proxy. Only the limit per user does: the rows that fill it are never deleted, and none of them carries the request id, so
-/// the earlier attempt cannot get in any more. While it is still running a pause can be lifted, stock can be replenished, and a new day
-/// can begin.
+/// another proxy: it can only be given once something stands in the way of that attempt for good.
+///
+/// - The limit per user: the rows that fill it are never deleted, and none of them carries the request id. While the
+///   earlier attempt is still running a pause can be lifted, stock can be replenished, and a new day can begin: those settle
+///   nothing.
+/// - A coupon that others hold, or that the order is done with: the log has grown by a step since the earlier attempt read
+///   it, and that step has the number of the attempt's own. Time alone, as in "expired", writes no step.
 pub(crate) fn settles_earlier_attempts(code: Code) -> bool {
-    match code {
-        Code::LimitReached => true,
-        Code::Unspecified
-        | Code::Ok
-        | Code::MalformedFrame
-        | Code::FrameTooLarge
-        | Code::InvalidRequest
-        | Code::UnsupportedVersion
-        | Code::HelloRequired
-        | Code::Unauthenticated
-        | Code::TopologyMismatch
-        | Code::DuplicateCorrelationId
-        | Code::RequestIdReused
-        | Code::TemplateNotFound
-        | Code::TemplateNotPublished
-        | Code::TemplatePaused
-        | Code::TemplateClosed
-        | Code::ClaimNotStarted
-        | Code::ClaimEnded
-        | Code::SoldOut
-        | Code::ClaimNotFound
-        | Code::InvalidTransition
-        | Code::DailyLimitReached
-        | Code::Overloaded
-        | Code::RateLimited
-        | Code::DeadlineExceeded
-        | Code::Draining
-        | Code::NotReady
-        | Code::PrimaryUnavailable
-        | Code::StockUnavailable
-        | Code::MetaUnavailable
-        | Code::StoreRefused
-        | Code::Contended
-        | Code::OutcomeUnknown => false,
-    }
+    matches!(code, Code::LimitReached | Code::CouponLocked | Code::CouponUsed | Code::CouponNotUsed | Code::OrderDone)
 }
 
 /// Whether this answer to `Hello` means that people must mend something before this client is served.

@@ -10,6 +10,7 @@ use scrip_protocol::v1::{Code, GoAway, Response};
 
 use crate::coupon::{Coupon, CouponPage};
 use crate::failure::Failure;
+use crate::order::CouponHistory;
 use crate::template::{StockChange, Template, TemplatePage};
 
 /// What a proxy answered, when it was OK.
@@ -18,6 +19,8 @@ pub(crate) enum Answer {
     Pong(u64),
     Coupon(Coupon),
     CouponPage(CouponPage),
+    OrderCoupons(Vec<Coupon>),
+    CouponHistory(CouponHistory),
     Template(Box<Template>),
     TemplatePage(TemplatePage),
     StockChange(StockChange),
@@ -79,6 +82,10 @@ fn outcome(response: Response) -> Result<Outcome, Malformed> {
     Ok(Ok(match response.result {
         Some(Wire::Coupon(coupon)) => Answer::Coupon(Coupon::from_wire(coupon)?),
         Some(Wire::CouponPage(page)) => Answer::CouponPage(CouponPage::from_wire(page)?),
+        Some(Wire::OrderCoupons(order)) => {
+            Answer::OrderCoupons(order.coupons.into_iter().map(Coupon::from_wire).collect::<Result<_, _>>()?)
+        }
+        Some(Wire::CouponHistory(history)) => Answer::CouponHistory(CouponHistory::from_wire(history)?),
         Some(Wire::Template(template)) => Answer::Template(Box::new(Template::from_wire(*template)?)),
         Some(Wire::TemplatePage(page)) => Answer::TemplatePage(TemplatePage::from_wire(page)?),
         Some(Wire::StockChange(change)) => Answer::StockChange(StockChange::from_wire(change)?),

@@ -31,6 +31,7 @@ fn response(id: u64) -> Response {
         claimed_at_ms: 1_767_225_600_000,
         valid_from_ms: 1_767_225_600_000,
         valid_until_ms: 1_769_904_000_000,
+        locked_until_ms: 0,
         replayed: false,
     };
     Response { id, code: Code::Ok.into(), result: Some(Answer::Coupon(coupon)), ..Response::default() }

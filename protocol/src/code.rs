@@ -170,6 +170,34 @@ codes! {
         "The user has claimed as many coupons of the template today as one user may in a day.",
         "Ask again on the next day of the template; see day_starts_at_utc_offset_minutes.";
 
+    CouponNotFound: Some(NotApplied), Some(Rules),
+        "The id is not one of this deployment's, or no such coupon exists.",
+        "Correct the id.";
+    CouponForeign: Some(NotApplied), Some(Rules),
+        "The coupon is another user's.",
+        "Name the user whose coupon it is.";
+    CouponNotYetValid: Some(NotApplied), Some(Rules),
+        "The coupon cannot be used before its time.",
+        "Wait until valid_from_ms.";
+    CouponExpired: Some(NotApplied), Some(Rules),
+        "The coupon's time is over.",
+        "Stop asking.";
+    CouponLocked: Some(NotApplied), Some(Rules),
+        "Another order holds the coupon; or it is locked, and only what was used can be returned.",
+        "Wait until the other order unlocks it or its lock ends; unlock what is to be freed.";
+    CouponUsed: Some(NotApplied), Some(Rules),
+        "An order has used the coupon.",
+        "Stop asking; the order that used it can return it.";
+    CouponNotUsed: Some(NotApplied), Some(Rules),
+        "This order has not used the coupon, so there is nothing to return.",
+        "Name the order that used it.";
+    OrderDone: Some(NotApplied), Some(Rules),
+        "This order has unlocked or returned the coupon, and is done with it for good.",
+        "Use another order id for a new attempt.";
+    CouponWornOut: Some(NotApplied), Some(Rules),
+        "The operation log of the coupon is full: it was locked and freed as often as a coupon can be.",
+        "Redeem or return it, if an order holds it; give the user another coupon.";
+
     Overloaded: Some(NotApplied), Some(Service),
         "A queue on the way is full.",
         "Try again after retry_after_ms, or on another proxy, within a retry budget.";

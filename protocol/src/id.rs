@@ -3,8 +3,11 @@
 use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use bytes::Bytes;
+
+use crate::limits::ORDER_ID_LEN_MAX;
 
 /// An identifier that was not one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,6 +29,9 @@ pub enum IdError {
     /// A template id is 1 to 4,294,967,295.
     #[error("a template id is 1 to 4294967295, not 0")]
     TemplateZero,
+    /// An order id is 1 to [`ORDER_ID_LEN_MAX`] bytes without control characters.
+    #[error("an order id is 1 to {ORDER_ID_LEN_MAX} bytes, none of them a control character")]
+    Order,
 }
 
 /// A user of the caller's.
@@ -43,6 +49,38 @@ pub struct RequestId(pub [u8; 16]);
 /// A coupon's public id: 16 bytes that cannot be guessed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CouponId(pub [u8; 16]);
+
+/// An order of the caller's: 1 to [`ORDER_ID_LEN_MAX`] bytes, none of them a control character.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OrderId(Arc<str>);
+
+impl OrderId {
+    /// # Errors
+    /// [`IdError::Order`]
+    pub fn try_new(id: &str) -> Result<Self, IdError> {
+        let fits = (1..=ORDER_ID_LEN_MAX).contains(&id.len()) && !id.chars().any(char::is_control);
+        if fits { Ok(Self(id.into())) } else { Err(IdError::Order) }
+    }
+
+    /// The text itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for OrderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for OrderId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        Self::try_new(text)
+    }
+}
 
 impl UserId {
     /// The number itself.

@@ -34,7 +34,7 @@ pub mod v1 {
 
 pub use check::Violation;
 pub use code::{Disposition, Fault};
-pub use id::{CouponId, RequestId, TemplateId, UserId};
+pub use id::{CouponId, OrderId, RequestId, TemplateId, UserId};
 
 /// The version of the protocol that this crate speaks.
 pub const PROTOCOL_VERSION: u32 = 1;

@@ -65,6 +65,14 @@ limits! {
         "one user's coupons of a template no longer fitting a single range read";
     SUB_STOCKS_MAX: usize = 1_024, "keys",
         "a publication that writes ledger rows for minutes, and a template that fits no page";
+    ORDER_ID_LEN_MAX: usize = 64, "bytes",
+        "order ids that no column holds";
+    ORDER_COUPONS_MAX: usize = 100, "coupons",
+        "one order holding the lane of a primary while others wait";
+    LOCK_TTL_MAX_MS: u64 = 30 * 86_400_000, "milliseconds (30 days)",
+        "seconds sent as milliseconds, and coupons held for ever";
+    COUPON_STEPS_MAX: u16 = 500, "steps",
+        "a coupon that is locked and freed for ever, and whose log no page holds";
     TIME_MAX_MS: i64 = 253_402_300_799_999, "milliseconds since 1970-01-01 UTC (the end of the year 9999)",
         "a time that a database or a calendar cannot hold, and microseconds sent as milliseconds";
     VALIDITY_MAX_S: u64 = 100 * 365 * 86_400, "seconds (a hundred years)",

@@ -95,6 +95,7 @@ mod tests {
             claimed_at_ms: i64::MAX,
             valid_from_ms: i64::MAX,
             valid_until_ms: i64::MAX,
+            locked_until_ms: i64::MAX,
             replayed: true,
         };
         let page = CouponPage { coupons: vec![coupon; PAGE_SIZE_MAX as usize], next_cursor: vec![0; 128].into() };

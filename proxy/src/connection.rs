@@ -3,6 +3,7 @@
 //! A connection that reads slowly blocks only itself: while its answers wait to be written, or while too many of its
 //! requests are in flight, nothing more is read from it. An idle connection holds no buffer.
 
+mod order;
 mod request;
 
 use std::io;

@@ -9,6 +9,7 @@
 
 pub mod calls;
 pub mod gauges;
+mod orders;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -22,6 +23,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use self::calls::Calls;
+pub use self::orders::OrderQueue;
 use crate::claim::{Absent, Attempt, ClaimTask, Step, Unit, refuse};
 use crate::clock::Clock;
 use crate::coupon_id::CouponIds;
@@ -127,6 +129,8 @@ pub struct Flow {
     pub stock: Vec<StockQueue>,
     /// `lanes_per_primary` for each primary, in the topology's order.
     pub record: Vec<RecordQueue>,
+    /// One a primary, in the topology's order.
+    pub orders: Vec<OrderQueue>,
     /// Wall-clock time.
     pub clock: Clock,
     /// Public ids of coupons.
@@ -161,9 +165,11 @@ impl Flow {
     ) -> (Self, Errands) {
         let (tend, tended) = mpsc::unbounded_channel();
         let (verify, verified) = mpsc::unbounded_channel();
+        let record = record_queues(&topology, limits);
         let flow = Self {
             stock: topology.shards.iter().map(|_| StockQueue::new(limits.stock_queue_max)).collect(),
-            record: record_queues(&topology, limits),
+            orders: orders::queues(&topology, &record, limits),
+            record,
             primary_index: primary_index(&topology),
             templates: Templates::new(Arc::clone(&topology)),
             topology,
@@ -380,27 +386,36 @@ impl Flow {
     pub fn coupon(&self, template: &Template, row: &CouponRow, replayed: bool) -> Coupon {
         let (valid_from_ms, valid_until_ms) = template.validity_ms(row.claimed_at_ms);
         let now_ms = i64::try_from(self.clock.now_ms()).unwrap_or(i64::MAX);
+        let status = status(row, now_ms, valid_until_ms);
+        let locked_until_ms = match status {
+            CouponStatus::Locked => i64::try_from(row.locked_until_ms).unwrap_or(i64::MAX),
+            _ => 0,
+        };
         Coupon {
             coupon_id: self.coupon_ids.encode(row.user, row.template, row.seq).to_bytes(),
             user_id: row.user.get(),
             template_id: row.template.get(),
             seq: u32::from(row.seq),
             request_id: row.request.to_bytes(),
-            status: status(row.status, now_ms >= valid_until_ms).into(),
+            status: status.into(),
             claimed_at_ms: i64::try_from(row.claimed_at_ms).unwrap_or(i64::MAX),
             valid_from_ms,
             valid_until_ms,
             replayed,
+            locked_until_ms,
         }
     }
 }
 
-/// Unused and past its end is expired, exactly and at once, whatever is written down.
-fn status(stored: u8, past_its_end: bool) -> CouponStatus {
-    match CouponStatus::try_from(i32::from(stored)) {
-        Ok(CouponStatus::Unused) if past_its_end => CouponStatus::Expired,
-        Ok(status) => status,
-        Err(_) => CouponStatus::Unspecified,
+/// What the user can do with the coupon now, exactly and at once, whatever is written down: a lock that is over is none,
+/// and unused past its end is expired.
+fn status(row: &CouponRow, now_ms: i64, valid_until_ms: i64) -> CouponStatus {
+    let is_over = now_ms >= i64::try_from(row.locked_until_ms).unwrap_or(i64::MAX);
+    match row.status {
+        CouponStatus::Used => CouponStatus::Used,
+        CouponStatus::Locked if !is_over => CouponStatus::Locked,
+        _ if now_ms >= valid_until_ms => CouponStatus::Expired,
+        _ => CouponStatus::Unused,
     }
 }
 

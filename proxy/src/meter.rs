@@ -71,6 +71,10 @@ counts! {
     transactions = "scrip_transactions_total";
     /// Coupons recorded.
     coupons = "scrip_coupons_total";
+    /// Transactions that appended to the logs of coupons.
+    order_transactions = "scrip_order_transactions_total";
+    /// Steps appended: locks, redemptions, unlocks, returns.
+    coupon_steps = "scrip_coupon_steps_total";
     /// Batches that met a coupon that existed.
     conflicts = "scrip_conflicts_total";
     /// Batches that a fence refused.

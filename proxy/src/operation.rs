@@ -2,6 +2,7 @@
 //! so that an outcome which the caller did not learn is learned by asking again.
 
 mod listing;
+mod order;
 mod stock;
 mod template;
 
@@ -11,11 +12,12 @@ use std::sync::Arc;
 use scrip_protocol::RequestId;
 use scrip_protocol::v1::response::Result as Answer;
 use scrip_protocol::v1::{
-    Code, CreateTemplate, GetTemplate, ListCoupons, ListTemplates, Replenish, SetTemplateStatus, Template,
+    Code, CreateTemplate, GetCoupon, GetTemplate, ListCoupons, ListTemplates, Replenish, SetTemplateStatus, Template,
 };
 use tokio::time::{Instant, timeout_at};
 
 use crate::flow::Flow;
+use crate::order::OrderRequest;
 use crate::outbox::Ticket;
 use crate::refusal::{Effect, Refusal};
 use crate::settle::Settler;
@@ -37,13 +39,23 @@ pub enum Operation {
     Replenish(Replenish),
     /// `ListCoupons`
     ListCoupons(ListCoupons),
+    /// `GetCoupon`
+    GetCoupon(GetCoupon),
+    /// `LockCoupons`, `RedeemCoupons`, `UnlockCoupons` or `ReturnCoupons` of a template that is not in the snapshot.
+    Order(OrderRequest),
 }
 
 impl Operation {
     fn effect(&self) -> Effect {
         match self {
-            Operation::GetTemplate(_) | Operation::ListTemplates(_) | Operation::ListCoupons(_) => Effect::Read,
-            Operation::CreateTemplate(_) | Operation::SetTemplateStatus(_) | Operation::Replenish(_) => Effect::Write,
+            Operation::GetTemplate(_)
+            | Operation::ListTemplates(_)
+            | Operation::ListCoupons(_)
+            | Operation::GetCoupon(_) => Effect::Read,
+            Operation::CreateTemplate(_)
+            | Operation::SetTemplateStatus(_)
+            | Operation::Replenish(_)
+            | Operation::Order(_) => Effect::Write,
         }
     }
 }
@@ -78,6 +90,10 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
     pub fn start(&self, operation: Operation, ticket: Ticket, deadline: Instant) {
         let operations = self.clone();
         self.tasks.spawn(async move {
+            let operation = match operation {
+                Operation::Order(request) => return operations.order(request, ticket, deadline).await,
+                operation => operation,
+            };
             let effect = operation.effect();
             let mut work = pin!(operations.carry_out(operation, deadline));
             // A panic drops the ticket, which says that the outcome is unknown.
@@ -103,6 +119,9 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
             Operation::SetTemplateStatus(set) => self.set_template_status(set).await.map(answer),
             Operation::Replenish(replenish) => self.replenish(replenish, deadline).await.map(Answer::StockChange),
             Operation::ListCoupons(list) => self.list_coupons(list).await.map(Answer::CouponPage),
+            Operation::GetCoupon(get) => self.get_coupon(get).await.map(Answer::CouponHistory),
+            // Answered by its lane.
+            Operation::Order(_) => Err(invalid("an order has no answer of its own")),
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::admin::Health;
 use crate::flow::{Errands, Flow};
 use crate::keeper::{Keeper, Quiet};
 use crate::operation::Operations;
+use crate::order::lane::OrderLane;
 use crate::record_lane::{RecordLane, Sizes};
 use crate::settle::Settler;
 use crate::stock_lane::StockLane;
@@ -57,6 +58,12 @@ pub fn start<S: StockStore, R: RecordStore, M: MetaStore>(
         let stripe = tuning.stripe_seed.wrapping_add(queue.lane);
         let lane = RecordLane::new(Arc::clone(flow), writer, index, stripe, sizes, Arc::clone(health));
         tasks.spawn(lane.run());
+    }
+    // The lane numbers of a primary's record lanes end here.
+    let lane = flow.record.iter().map(|queue| queue.lane).max().map_or(0, |last| last + 1);
+    for (index, queue) in flow.orders.iter().enumerate() {
+        let writer = record.writer(queue.primary, lane);
+        tasks.spawn(OrderLane::new(Arc::clone(flow), writer, index, tuning.batch_rows_max, Arc::clone(health)).run());
     }
     let (topology, meter) = (Arc::clone(&flow.topology), Arc::clone(&flow.meter));
     let settler = Settler::new(topology, stock.clone(), record.clone(), meta.clone(), meter);

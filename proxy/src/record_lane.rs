@@ -22,14 +22,15 @@ use rustc_hash::FxBuildHasher;
 use scrip_protocol::v1::Code;
 use tokio::time::{Instant, sleep};
 
-use crate::admin::{Component, Health, Status};
+use crate::admin::Health;
 use crate::claim::{Absent, ClaimTask, Step};
+use crate::dial::{STUCK_AFTER, dial};
 use crate::flow::{Flow, RecordQueue};
 use crate::gate::Latch;
 use crate::pace::{Pace, PaceLimits};
 use crate::store::{CouponRow, NewCoupon, RecordError, RecordWriter, StoreError};
 use crate::template::Due;
-use crate::watch::{nap, watch};
+use crate::watch::watch;
 use recent::Recent;
 
 mod look_up;
@@ -40,15 +41,8 @@ mod tests;
 /// How often one group is tried before its claims are refused as contended.
 const ROUNDS_MAX: usize = 8;
 
-/// A call that takes longer means that the primary is stuck: new claims for it are refused until the call returns.
-const STUCK_AFTER: Duration = Duration::from_millis(500);
-
 /// A transaction of 256 rows spends a sixth of its CPU on itself, one of 512 an eleventh, one of 10 rows five sixths.
 const PACE: PaceLimits = PaceLimits { times: 2, max: Duration::from_millis(20), enough: 512 };
-
-/// How long a primary that failed is left alone before it is dialled again.
-const DIAL_FIRST: Duration = Duration::from_millis(20);
-const DIAL_MAX: Duration = Duration::from_millis(500);
 
 /// The connection was lost, or never made.
 struct Lost;
@@ -130,26 +124,8 @@ impl<W: RecordWriter> RecordLane<W> {
     async fn connect(&mut self) {
         let Self { flow, writer, index, latch, group, health, .. } = self;
         let queue = &flow.record[*index];
-        let mut pause = DIAL_FIRST;
-        loop {
-            let dialled = watch(writer.connect(), |took| {
-                if took > STUCK_AFTER {
-                    latch.close(&queue.gate);
-                }
-                sweep(flow, queue, group, latch);
-            });
-            let Err(error) = dialled.await else { break };
-            if latch.close(&queue.gate) {
-                tracing::warn!(primary = %queue.primary, %error, "primary cannot be written to; its users are refused");
-            }
-            health.set(Component::Primary(queue.primary), Status::Down(error.to_string()));
-            nap(crate::stock_lane::jitter(pause, flow.roll()), |_| sweep(flow, queue, group, latch)).await;
-            pause = (pause * 2).min(DIAL_MAX);
-        }
-        if latch.open(&queue.gate) {
-            tracing::info!(primary = %queue.primary, "primary can be written to");
-        }
-        health.set(Component::Primary(queue.primary), Status::Up);
+        let backend = (queue.primary, &*queue.gate, latch);
+        dial(writer, backend, health, || flow.roll(), |latch| sweep(flow, queue, group, latch)).await;
     }
 
     async fn serve_group(&mut self) -> Result<(), Lost> {
@@ -385,8 +361,7 @@ fn row(task: &ClaimTask, stripe: u16, now_ms: u64) -> Option<NewCoupon> {
 }
 
 fn stored(row: &NewCoupon) -> CouponRow {
-    let NewCoupon { user, template, seq, request, claimed_at_ms, .. } = *row;
-    CouponRow { user, template, seq, request, status: 1, claimed_at_ms }
+    CouponRow::new(row.user, row.template, row.seq, row.request, row.claimed_at_ms)
 }
 
 /// While the lane waits for a connection: deadlines of the group, and of the queue.

@@ -14,14 +14,17 @@
 pub mod cache;
 pub mod mysql;
 pub mod redis;
+pub mod steps;
 
 use std::future::Future;
 use std::time::Duration;
 
-use scrip_protocol::v1::{TemplateDefinition, TemplateStatus};
+use scrip_protocol::v1::{CouponStatus, TemplateDefinition, TemplateStatus};
 use scrip_protocol::{RequestId, TemplateId, UserId};
 use scrip_shard_config::{PrimaryId, ShardId, SubStock};
 use sha2::{Digest, Sha256};
+
+use self::steps::{CouponKey, CouponLog, NewStep};
 
 /// One sub-stock of one template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -187,8 +190,10 @@ pub struct CouponRow {
     pub seq: u16,
     /// The request that made it.
     pub request: RequestId,
-    /// As stored: see `scrip.v1.CouponStatus`.
-    pub status: u8,
+    /// Unused, locked or used, as the last step says: a lock may be over, and time may have run out.
+    pub status: CouponStatus,
+    /// Of a lock: when it ends, in milliseconds since 1970-01-01 UTC. Else 0.
+    pub locked_until_ms: u64,
     /// Milliseconds since 1970-01-01 UTC.
     pub claimed_at_ms: u64,
 }
@@ -197,7 +202,7 @@ pub struct CouponRow {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
     /// A row of the batch exists already, or a number was read on another connection than this one. Rolled back.
-    #[error("a coupon of the batch exists already, or its number is not known to be free")]
+    #[error("a row of the batch exists already, or its number is not known to be free")]
     Conflict,
     /// A fence is not `{the granted epoch, this server}`, or the primary has another topology version. Rolled back.
     #[error("fenced: the epoch, the server or the topology version is no longer the one of the grant")]
@@ -236,6 +241,18 @@ pub trait RecordWriter: Send + 'static {
         keys: &[(UserId, TemplateId)],
         lock: bool,
     ) -> impl Future<Output = Result<Vec<CouponRow>, StoreError>> + Send;
+
+    /// These coupons and their logs, in a new snapshot and on one connection, in no order; those that do not exist are
+    /// left out. `lock`: with a locking read that waits for transactions under way.
+    fn logs(
+        &mut self,
+        keys: &[CouponKey],
+        lock: bool,
+    ) -> impl Future<Output = Result<Vec<CouponLog>, StoreError>> + Send;
+
+    /// One transaction, one attempt: all of these steps or none. A step that exists, or that was read on another
+    /// connection, is a conflict. At most one step a coupon; an empty batch succeeds.
+    fn append(&mut self, steps: &[NewStep]) -> impl Future<Output = Result<(), RecordError>> + Send;
 
     /// For each sub-stock the epoch that this server would record under now; `None`: fenced off for this server, or
     /// no ledger.
@@ -295,6 +312,13 @@ pub trait RecordStore: Clone + Send + Sync + 'static {
         primary: PrimaryId,
         query: ListQuery,
     ) -> impl Future<Output = Result<Vec<CouponRow>, StoreError>> + Send;
+
+    /// A coupon and its log; `None`: there is no such coupon.
+    fn log(
+        &self,
+        primary: PrimaryId,
+        key: CouponKey,
+    ) -> impl Future<Output = Result<Option<CouponLog>, StoreError>> + Send;
 
     /// Creates the ledger rows of new sub-stocks (epoch 0, no server, nothing issued); rows that exist stay.
     fn create_ledger(

@@ -5,6 +5,7 @@ pub mod transaction;
 use std::collections::BTreeMap;
 
 use scrip_client::{RequestId, TemplateId, UserId};
+use scrip_proxy::store::steps::{CouponKey, CouponLog, Hold, NewStep, Step};
 use scrip_proxy::store::{CouponRow, NewCoupon, Server, StockKey};
 use scrip_shard_config::SubStock;
 
@@ -40,6 +41,8 @@ pub enum Lock {
     Ledger(StockKey, u16),
     /// A row of a coupon.
     Coupon(UserId, TemplateId, u16),
+    /// A step of a coupon.
+    Step(CouponKey, u16),
 }
 
 /// What was committed.
@@ -47,6 +50,8 @@ pub enum Lock {
 pub struct Data {
     /// By user, template and number.
     pub coupons: BTreeMap<(UserId, TemplateId, u16), Row>,
+    /// The logs of coupons: steps by number.
+    pub steps: BTreeMap<CouponKey, Vec<Step>>,
     /// By sub-stock and stripe.
     pub ledgers: BTreeMap<(StockKey, u16), Ledger>,
 }
@@ -71,6 +76,15 @@ pub struct Ledger {
     pub server: Option<Server>,
     /// Units issued.
     pub issued: u64,
+}
+
+impl Data {
+    /// A coupon as its log says it stands.
+    pub fn row(&self, (user, template, seq): (UserId, TemplateId, u16), row: &Row) -> CouponRow {
+        let coupon = CouponRow::new(user, template, seq, row.request, row.claimed_at_ms);
+        let last = self.steps.get(&coupon.key()).and_then(|steps| steps.last());
+        coupon.held(last.map_or(&Hold::Unused, |step| &step.hold))
+    }
 }
 
 impl Primary {
@@ -103,14 +117,19 @@ impl Primary {
     /// The committed coupons of a user and template.
     pub fn coupons(&self, user: UserId, template: TemplateId) -> impl Iterator<Item = CouponRow> {
         let range = (user, template, 0)..=(user, template, u16::MAX);
-        self.data.coupons.range(range).map(|((user, template, seq), row)| CouponRow {
-            user: *user,
-            template: *template,
-            seq: *seq,
-            request: row.request,
-            status: 1,
-            claimed_at_ms: row.claimed_at_ms,
-        })
+        self.data.coupons.range(range).map(|(key, row)| self.data.row(*key, row))
+    }
+
+    /// A committed coupon and its log.
+    pub fn log(&self, key: CouponKey) -> Option<CouponLog> {
+        let coupon = (key.user, key.template, key.seq);
+        let row = self.data.row(coupon, self.data.coupons.get(&coupon)?);
+        Some(CouponLog { row, steps: self.data.steps.get(&key).cloned().unwrap_or_default() })
+    }
+
+    /// Whether a transaction holds a step of these.
+    pub fn is_step_locked(&self, key: CouponKey) -> bool {
+        self.locks.range(Lock::Step(key, 0)..=Lock::Step(key, u16::MAX)).next().is_some()
     }
 
     /// Whether a transaction holds a coupon of these.
@@ -198,6 +217,25 @@ impl World {
         templates.dedup();
         for template in templates {
             self.check_total(template);
+        }
+    }
+
+    /// Steps become durable.
+    pub fn commit_steps(&mut self, primary: usize, steps: &[NewStep]) {
+        for NewStep { key, step, .. } in steps {
+            let data = &mut self.primaries[primary].data;
+            let is_there = data.coupons.contains_key(&(key.user, key.template, key.seq));
+            let log = data.steps.entry(*key).or_default();
+            let before = log.len();
+            log.push(step.clone());
+            let CouponKey { user, template, seq } = key;
+            self.note(format_args!(
+                "primary {primary} commits step {} of coupon {seq} of user {user}, template {template}: order {} {:?}",
+                step.number, step.order, step.kind
+            ));
+            if !is_there || usize::from(step.number) != before + 1 {
+                self.find(format!("step {} of coupon {seq} of user {user} comes after {before}", step.number));
+            }
         }
     }
 

@@ -7,6 +7,7 @@ mod audit;
 mod claim;
 mod daily;
 mod frame;
+mod order;
 mod other_language;
 mod overload;
 mod primary_fault;

@@ -39,25 +39,25 @@ fn the_same_seed_gives_the_same_trace() {
     }
 }
 
-/// The stores leave out one rule: then some run goes wrong, in the way expected, that goes well with it.
-fn check(mutant: Mutant, expect: &str) {
+/// The stores leave out one rule: then some run goes wrong, in one of the ways expected, that goes well with it.
+fn check(mutant: Mutant, expect: &[&str]) {
     let tally = sweep(0..800, 2, Some(mutant), 1, |_| {});
     let (seed, found) = tally.failed.first_key_value().unwrap_or_else(|| panic!("{mutant:?} is not noticed"));
-    assert!(found.contains(expect), "{mutant:?}, seed {seed}: {found}");
+    assert!(expect.iter().any(|text| found.contains(text)), "{mutant:?}, seed {seed}: {found}");
     let well = run(&Plan::of(*seed), None, false).findings;
     assert!(well.is_empty(), "seed {seed}: {well:?}");
 }
 
 #[test]
 fn a_missing_rule_is_noticed() {
-    check(Mutant::ReleaseTwice, "oversold");
-    check(Mutant::UnknownIsRefused, "");
-    check(Mutant::NonceSurvives, "oversold");
-    check(Mutant::DeductIgnoresNonce, "oversold");
-    check(Mutant::ReleaseIgnoresEpoch, "oversold");
-    check(Mutant::FenceUnchecked, "oversold");
-    check(Mutant::SoldOutEarly, "SoldOutTooSoon");
-    check(Mutant::CommitsNotDurable, "Missing");
+    check(Mutant::ReleaseTwice, &["oversold"]);
+    check(Mutant::UnknownIsRefused, &[""]);
+    check(Mutant::NonceSurvives, &["oversold"]);
+    check(Mutant::DeductIgnoresNonce, &["oversold"]);
+    check(Mutant::ReleaseIgnoresEpoch, &["oversold", "StockAboveRest"]);
+    check(Mutant::FenceUnchecked, &["oversold"]);
+    check(Mutant::SoldOutEarly, &["SoldOutTooSoon"]);
+    check(Mutant::CommitsNotDurable, &["Missing"]);
 }
 
 /// Units are taken, the shard restarts empty, and a second copy of the last install arrives.

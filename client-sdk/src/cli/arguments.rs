@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use scrip_client::{RequestId, TemplateDefinition, TemplateId};
+use scrip_client::{CouponId, RequestId, TemplateDefinition, TemplateId};
 
 use super::definition;
+use super::order::OrderCommand;
 
 /// Claims, lists and administers coupons.
 #[derive(Debug, Parser)]
@@ -74,6 +75,18 @@ pub(crate) enum Command {
         /// Only coupons of this status.
         #[arg(long)]
         status: Option<Status>,
+    },
+    /// What an order does with coupons: lock, redeem, unlock, return. All that are named, or none.
+    #[command(subcommand)]
+    Order(OrderCommand),
+    /// A coupon and its operation log.
+    Coupon {
+        /// The user's id.
+        #[arg(long)]
+        user: u64,
+        /// The coupon's id: 32 hexadecimal digits.
+        #[arg(long)]
+        coupon: CouponId,
     },
     /// Is a proxy there?
     Ping,

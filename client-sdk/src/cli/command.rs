@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::arguments::{Command, Status, Target, TemplateCommand};
 use super::definition;
 use super::show::{self, Trouble};
-use super::{announce, applied};
+use super::{announce, applied, order};
 
 pub(super) async fn run(client: &Client, command: Command) -> Result<Value, Trouble> {
     match command {
@@ -19,6 +19,8 @@ pub(super) async fn run(client: &Client, command: Command) -> Result<Value, Trou
             let coupon = client.get_claim(UserId(target.user), target.template, request_id).await?;
             Ok(applied("coupon", show::coupon(&coupon)))
         }
+        Command::Order(command) => order::run(client, command).await,
+        Command::Coupon { user, coupon } => order::history(client, user, coupon).await,
         Command::List { user, template, status } => list(client, user, template, status).await,
         Command::Ping => {
             client.ping().await?;

@@ -131,6 +131,7 @@ pub(super) fn coupon(coupon: &Coupon) -> Value {
         "claimed_at_ms": coupon.claimed_at_ms,
         "valid_from_ms": coupon.valid_from_ms,
         "valid_until_ms": coupon.valid_until_ms,
+        "locked_until_ms": coupon.locked_until_ms,
         "replayed": coupon.replayed,
     })
 }

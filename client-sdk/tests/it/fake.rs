@@ -204,6 +204,7 @@ pub(crate) fn coupon(claim: &v1::Claim) -> v1::Coupon {
         claimed_at_ms: 1,
         valid_from_ms: 2,
         valid_until_ms: 3,
+        locked_until_ms: 0,
         replayed: claim.attempt > 1,
     }
 }

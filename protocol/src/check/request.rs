@@ -1,5 +1,8 @@
 //! What a client sends.
 
+use super::order::{
+    check_get_coupon, check_lock_coupons, check_redeem_coupons, check_return_coupons, check_unlock_coupons,
+};
 use super::{Violation, Violations, check_definition, quoted};
 use crate::limits::{
     CALLER_LEN_MAX, CURSOR_LEN_MAX, DEADLINE_MAX_MS, FINGERPRINT_LEN_MAX, TOKEN_LEN_MAX, TOTAL_STOCK_MAX,
@@ -33,6 +36,11 @@ fn check_operation(operation: &Operation) -> Vec<Violation> {
         Operation::Claim(claim) => check_claim(claim),
         Operation::GetClaim(get) => check_get_claim(get),
         Operation::ListCoupons(list) => check_list_coupons(list),
+        Operation::LockCoupons(lock) => check_lock_coupons(lock),
+        Operation::RedeemCoupons(redeem) => check_redeem_coupons(redeem),
+        Operation::UnlockCoupons(unlock) => check_unlock_coupons(unlock),
+        Operation::ReturnCoupons(back) => check_return_coupons(back),
+        Operation::GetCoupon(get) => check_get_coupon(get),
         Operation::CreateTemplate(create) => check_create_template(create),
         Operation::GetTemplate(get) => check_get_template(get),
         Operation::ListTemplates(list) => check_list_templates(list),

@@ -2,9 +2,9 @@
 
 use super::{Violation, Violations};
 use crate::id::CouponId;
-use crate::limits::{DETAIL_LEN_MAX, RETRY_AFTER_MAX_MS, SUB_STOCKS_MAX};
+use crate::limits::{COUPON_STEPS_MAX, DETAIL_LEN_MAX, RETRY_AFTER_MAX_MS, SUB_STOCKS_MAX};
 use crate::v1::response::Result;
-use crate::v1::{Code, Coupon, Response, Template};
+use crate::v1::{Code, Coupon, CouponHistory, Response, Template};
 
 /// What is wrong with a response; empty: nothing. A client that finds something treats the outcome as unknown: the
 /// proxy is broken, or is not one.
@@ -18,6 +18,8 @@ pub fn check_response(response: &Response) -> Vec<Violation> {
     match &response.result {
         Some(Result::Coupon(coupon)) => check_coupon(&mut found, coupon),
         Some(Result::CouponPage(page)) => page.coupons.iter().for_each(|coupon| check_coupon(&mut found, coupon)),
+        Some(Result::OrderCoupons(order)) => order.coupons.iter().for_each(|coupon| check_coupon(&mut found, coupon)),
+        Some(Result::CouponHistory(history)) => check_history(&mut found, history),
         Some(Result::Template(template)) => check_template(&mut found, template),
         Some(Result::TemplatePage(page)) => page.templates.iter().for_each(|one| check_template(&mut found, one)),
         Some(Result::StockChange(change)) => found.template_id("stock_change.template_id", change.template_id),
@@ -34,6 +36,17 @@ fn check_coupon(found: &mut Violations, coupon: &Coupon) {
     found.request_id("coupon.request_id", &coupon.request_id);
     if coupon.seq == 0 {
         found.add("coupon.seq", 0, "the first coupon of a user is 1");
+    }
+}
+
+fn check_history(found: &mut Violations, history: &CouponHistory) {
+    match &history.coupon {
+        None => found.add("coupon_history.coupon", "missing", "a history is one of a coupon"),
+        Some(coupon) => check_coupon(found, coupon),
+    }
+    if history.steps.len() > usize::from(COUPON_STEPS_MAX) {
+        let value = format!("{} steps", history.steps.len());
+        found.add("coupon_history.steps", value, format!("a coupon has at most {COUPON_STEPS_MAX}"));
     }
 }
 

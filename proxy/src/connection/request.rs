@@ -38,6 +38,11 @@ impl Connection {
             Asked::Claim(claim) => self.claim(&claim, ticket, deadline, now_ms),
             Asked::GetClaim(get) => self.get_claim(&get, ticket, deadline, now_ms),
             Asked::ListCoupons(list) => (self.reception.start)(Operation::ListCoupons(list), ticket, deadline),
+            Asked::LockCoupons(lock) => self.lock_coupons(&lock, ticket, deadline),
+            Asked::RedeemCoupons(redeem) => self.redeem_coupons(&redeem, ticket, deadline),
+            Asked::UnlockCoupons(unlock) => self.unlock_coupons(&unlock, ticket, deadline),
+            Asked::ReturnCoupons(back) => self.return_coupons(&back, ticket, deadline),
+            Asked::GetCoupon(get) => (self.reception.start)(Operation::GetCoupon(get), ticket, deadline),
             Asked::CreateTemplate(create) => {
                 (self.reception.start)(Operation::CreateTemplate(create), ticket, deadline)
             }

@@ -37,4 +37,10 @@ stages! {
     look_up;
     /// The transaction.
     record_call;
+    /// From the reading of an order's request until an order lane takes it.
+    order_queue;
+    /// The query for the logs of its coupons.
+    order_read;
+    /// The transaction that appends to them.
+    order_call;
 }

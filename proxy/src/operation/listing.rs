@@ -1,5 +1,7 @@
 //! Listing a user's coupons: one range of the primary key.
 
+use std::sync::Arc;
+
 use scrip_protocol::v1::{Coupon, CouponPage, CouponStatus, ListCoupons};
 use scrip_protocol::{TemplateId, UserId, check};
 use scrip_shard_config::Tail;
@@ -7,6 +9,7 @@ use scrip_shard_config::Tail;
 use super::{Operations, invalid, template_id};
 use crate::refusal::{Effect, Refusal};
 use crate::store::{CouponRow, ListQuery, MetaStore, RecordStore, StockStore};
+use crate::template::Template;
 
 /// Reads of one page at most: bounds what a filter that matches nothing costs.
 const READS_MAX: usize = 8;
@@ -43,13 +46,18 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
         Ok(page)
     }
 
-    async fn as_coupon(&self, row: &CouponRow) -> Result<Coupon, Refusal> {
-        if self.flow.templates.get(row.template).is_none() {
-            self.read(row.template).await?;
-        }
-        let template = self.flow.templates.get(row.template);
-        let template = template.ok_or_else(|| invalid(format!("template {} is unknown", row.template)))?;
+    pub(super) async fn as_coupon(&self, row: &CouponRow) -> Result<Coupon, Refusal> {
+        let template = self.know(row.template).await?;
         Ok(self.flow.coupon(&template, row, false))
+    }
+
+    /// The template from the snapshot; one that is not there yet is read into it.
+    pub(super) async fn know(&self, template: TemplateId) -> Result<Arc<Template>, Refusal> {
+        if let Some(known) = self.flow.templates.get(template) {
+            return Ok(known);
+        }
+        self.read(template).await?;
+        self.flow.templates.get(template).ok_or_else(|| invalid(format!("template {template} is unknown")))
     }
 }
 

@@ -11,9 +11,10 @@ use scrip_shard_config::{Address, Local, StockSpec, SubStock, Topology, local};
 use super::*;
 use crate::claim::{Attempt, Unit};
 use crate::clock::Clock;
-use crate::coupon_id::{CouponIds, CouponKey};
+use crate::coupon_id::{self, CouponIds};
 use crate::flow::FlowLimits;
 use crate::outbox::Outbox;
+use crate::store::steps::{CouponKey, CouponLog, NewStep};
 use crate::store::{StockKey, TemplateRecord};
 use crate::template::Template;
 
@@ -57,6 +58,14 @@ impl RecordWriter for Writer {
 
     async fn look_up(&mut self, _: &[(UserId, TemplateId)], _: bool) -> Result<Vec<CouponRow>, StoreError> {
         Ok(self.0.rows.lock().expect("not poisoned").clone())
+    }
+
+    async fn logs(&mut self, _: &[CouponKey], _: bool) -> Result<Vec<CouponLog>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn append(&mut self, _: &[NewStep]) -> Result<(), RecordError> {
+        Err(RecordError::Refused("no logs are played".to_owned()))
     }
 
     async fn epochs(&mut self, keys: &[StockKey]) -> Result<Vec<Option<u64>>, StoreError> {
@@ -105,20 +114,16 @@ struct Stage {
 
 impl Stage {
     fn new(now_ms: u64, claimed_ms: &[u64], recent_max: usize) -> Self {
-        let row = |(index, at_ms): (usize, &u64)| CouponRow {
-            user: USER,
-            template: template().template,
-            seq: index as u16 + 1,
-            request: RequestId([index as u8 + 1; 16]),
-            status: 1,
-            claimed_at_ms: *at_ms,
+        let row = |(index, at_ms): (usize, &u64)| {
+            let request = RequestId([index as u8 + 1; 16]);
+            CouponRow::new(USER, template().template, index as u16 + 1, request, *at_ms)
         };
         let rows = Mutex::new(claimed_ms.iter().enumerate().map(row).collect());
         let played = Arc::new(Played { now_ms: now_ms.into(), rows, ..Played::default() });
         let (topology, clock) = (topology(), Arc::clone(&played));
         let limits = FlowLimits { stock_queue_max: 9, record_queue_max: 9, parked_max: 9, lanes_per_primary: 1 };
         let clock = Clock::new(move || clock.now_ms.load(Ordering::Relaxed));
-        let ids = CouponIds::new(&CouponKey::new([7; 16]));
+        let ids = CouponIds::new(&coupon_id::CouponKey::new([7; 16]));
         let (flow, _) = Flow::new(Arc::clone(&topology), limits, clock, ids, 1);
         let flow = Arc::new(flow);
         flow.templates.apply(vec![template()]);

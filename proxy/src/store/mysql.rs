@@ -7,6 +7,7 @@
 //! |--------------|-----------------------------------------------------------------------|
 //! | `writer`     | a record lane's own connection                                        |
 //! | `read`       | coupons of users                                                      |
+//! | `steps`      | logs of coupons                                                       |
 //! | `ledger`     | ledgers and fences                                                    |
 //! | `meta`       | templates, epochs, allotments                                         |
 //! | `terms`      | the servers behind the primaries, and their terms                     |
@@ -33,6 +34,7 @@ mod read;
 mod schema;
 mod session;
 mod sql;
+mod steps;
 mod terms;
 mod writer;
 
@@ -51,6 +53,7 @@ use self::dial::Target;
 use self::pool::Pool;
 use self::schema::Part;
 use self::terms::Terms;
+use super::steps::{CouponKey, CouponLog};
 use super::{CouponRow, Fence, FenceError, ListQuery, RecordStore, Server, StockKey, StoreError};
 
 /// The primaries of a topology, and the meta schema on one of them. Cheap to clone.
@@ -139,6 +142,10 @@ impl RecordStore for MysqlStore {
 
     async fn list(&self, primary: PrimaryId, query: ListQuery) -> Result<Vec<CouponRow>, StoreError> {
         read::list(&self.inner.backend(primary)?.pool, query).await
+    }
+
+    async fn log(&self, primary: PrimaryId, key: CouponKey) -> Result<Option<CouponLog>, StoreError> {
+        steps::log(&self.inner.backend(primary)?.pool, key).await
     }
 
     async fn create_ledger(&self, primary: PrimaryId, keys: &[StockKey], stripes: u16) -> Result<(), StoreError> {

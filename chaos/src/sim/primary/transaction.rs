@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use scrip_proxy::store::steps::NewStep;
 use scrip_proxy::store::{Fence, FenceError, NewCoupon, RecordError, Server, StockKey, StoreError};
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -128,6 +129,38 @@ async fn record_in(
         return None;
     }
     sim.world().commit(primary, batch);
+    Some(Ok(()))
+}
+
+/// Steps of coupons, all or none.
+pub async fn append(sim: Sim, primary: usize, life: u32, steps: Vec<NewStep>) -> Option<Result<(), RecordError>> {
+    if let Some(refused) = refusal(&sim, primary) {
+        return Some(Err(refused));
+    }
+    let transaction = Transaction::begin(&sim, primary, life);
+    let appended = append_in(&transaction, &steps).await;
+    transaction.end();
+    appended
+}
+
+async fn append_in(transaction: &Transaction<'_>, steps: &[NewStep]) -> Option<Result<(), RecordError>> {
+    let (sim, primary) = (transaction.sim, transaction.primary);
+    let rows: Vec<Lock> = steps.iter().map(|new| Lock::Step(new.key, new.step.number)).collect();
+    if let Some(failed) = failed(transaction.lock(&rows).await, primary) {
+        return failed;
+    }
+    let exists = |new: &NewStep| {
+        let world = sim.world();
+        let log = world.primaries[primary].data.steps.get(&new.key);
+        log.is_some_and(|log| log.iter().any(|step| step.number == new.step.number))
+    };
+    if steps.iter().any(exists) {
+        return Some(Err(RecordError::Conflict));
+    }
+    if !transaction.until_commit().await {
+        return None;
+    }
+    sim.world().commit_steps(primary, steps);
     Some(Ok(()))
 }
 

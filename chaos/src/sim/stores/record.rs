@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use scrip_proxy::store::steps::{CouponKey, CouponLog};
 use scrip_proxy::store::{CouponRow, Fence, FenceError, ListQuery, RecordStore, Server, StockKey, StoreError};
 use scrip_shard_config::PrimaryId;
 
@@ -35,18 +36,20 @@ impl RecordStore for ModelStores {
     async fn list(&self, primary: PrimaryId, query: ListQuery) -> Result<Vec<CouponRow>, StoreError> {
         let primary = index(primary);
         let read = move |world: &mut World| {
-            let coupons = &world.primaries[primary].data.coupons;
+            let data = &world.primaries[primary].data;
             let ListQuery { user, template, after, count_max } = query;
-            let own = coupons.iter().filter(|((owner, of, seq), _)| {
+            let own = data.coupons.iter().filter(|((owner, of, seq), _)| {
                 let wanted = *owner == user && template.is_none_or(|template| *of == template);
                 wanted && after.is_none_or(|after| (*of, *seq) > after)
             });
-            let row = |(&(user, template, seq), row): (&(_, _, u16), &crate::sim::primary::Row)| {
-                let (request, claimed_at_ms) = (row.request, row.claimed_at_ms);
-                CouponRow { user, template, seq, request, status: 1, claimed_at_ms }
-            };
-            own.take(count_max as usize).map(row).collect()
+            own.take(count_max as usize).map(|(key, row)| data.row(*key, row)).collect()
         };
+        self.at_once((Backend::Primary(primary), CallKind::List), limits::READ, None, read).await.map_err(of_read)
+    }
+
+    async fn log(&self, primary: PrimaryId, key: CouponKey) -> Result<Option<CouponLog>, StoreError> {
+        let primary = index(primary);
+        let read = move |world: &mut World| world.primaries[primary].log(key);
         self.at_once((Backend::Primary(primary), CallKind::List), limits::READ, None, read).await.map_err(of_read)
     }
 

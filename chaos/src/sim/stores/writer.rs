@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use scrip_client::{TemplateId, UserId};
+use scrip_proxy::store::steps::{CouponKey, CouponLog, NewStep};
 use scrip_proxy::store::{CouponRow, NewCoupon, RecordError, RecordWriter, Server, StockKey, StoreError};
 use scrip_shard_config::PrimaryId;
 
@@ -155,6 +156,42 @@ impl RecordWriter for ModelWriter {
         found
     }
 
+    async fn logs(&mut self, keys: &[CouponKey], lock: bool) -> Result<Vec<CouponLog>, StoreError> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let life = self.take().await?;
+        let (primary, keys): (usize, Arc<[CouponKey]>) = (index(self.primary), keys.into());
+        let serve = move |sim: Sim, life| logs(sim, primary, life, keys, lock);
+        let what = (self.to(), CallKind::LookUp);
+        let found = call(&self.stores.sim, &self.stores.process, what, limits::READ, Some(life), serve).await;
+        let found = found.map_err(of_read)?;
+        self.session = Some(life);
+        found
+    }
+
+    async fn append(&mut self, steps: &[NewStep]) -> Result<(), RecordError> {
+        if steps.is_empty() {
+            return Ok(());
+        }
+        let life = self.take().await.map_err(|error| RecordError::Unreachable(error.to_string()))?;
+        if steps.iter().any(|step| step.seen_on != self.connections) {
+            self.session = Some(life);
+            return Err(RecordError::Conflict);
+        }
+        let (primary, steps) = (index(self.primary), steps.to_vec());
+        let serve = move |sim: Sim, life| transaction::append(sim, primary, life, steps);
+        let what = (self.to(), CallKind::Record);
+        match call(&self.stores.sim, &self.stores.process, what, limits::RECORD, Some(life), serve).await {
+            Ok(answer) => {
+                self.session = Some(life);
+                answer
+            }
+            Err(Lost::NotSent) => Err(RecordError::Unreachable("no connection".to_owned())),
+            Err(Lost::Never | Lost::Unknown) => Err(RecordError::Unknown("no answer".to_owned())),
+        }
+    }
+
     async fn epochs(&mut self, keys: &[StockKey]) -> Result<Vec<Option<u64>>, StoreError> {
         let (life, server) = self.ready().await?;
         let (primary, keys): (usize, Arc<[StockKey]>) = (index(self.primary), keys.into());
@@ -189,6 +226,21 @@ async fn look_up(
     sorted.dedup();
     let rows = sorted.iter().flat_map(|(user, template)| world.primaries[primary].coupons(*user, *template));
     Some(Ok(rows.collect()))
+}
+
+async fn logs(
+    sim: Sim,
+    primary: usize,
+    life: u32,
+    keys: Arc<[CouponKey]>,
+    lock: bool,
+) -> Option<Result<Vec<CouponLog>, StoreError>> {
+    let blocked = |primary: &crate::sim::primary::Primary| lock && keys.iter().any(|key| primary.is_step_locked(*key));
+    if !transaction::unlocked(&sim, primary, life, blocked).await? {
+        return Some(Err(too_long(primary)));
+    }
+    let world = sim.world();
+    Some(Ok(keys.iter().filter_map(|key| world.primaries[primary].log(*key)).collect()))
 }
 
 async fn epochs(

@@ -1,5 +1,8 @@
 //! A primary, through [`RecordStore`] and [`RecordWriter`].
 
+use scrip_protocol::OrderId;
+use scrip_protocol::v1::{CouponStatus, StepKind};
+use scrip_proxy::store::steps::{CouponKey, Hold, NewStep, Step};
 use scrip_proxy::store::{
     CouponRow, Fence, FenceError, ListQuery, NewCoupon, RecordError, RecordStore, RecordWriter, Server, StockKey,
 };
@@ -36,7 +39,8 @@ pub(crate) async fn records(store: impl RecordStore) {
         let keys = [5, 6, 7].map(|user| (coupon(user, 1, 3).user, template()));
         let found = writer.look_up(&keys, lock).await.expect("found");
         let found: Vec<_> = found.iter().map(|row| (row.user.get(), row.seq, row.status)).collect();
-        assert_eq!(found, [(5, 1, 1), (6, 1, 1), (6, 2, 1)], "what was refused left nothing behind");
+        let unused = CouponStatus::Unused;
+        assert_eq!(found, [(5, 1, unused), (6, 1, unused), (6, 2, unused)], "what was refused left nothing behind");
     }
     assert_eq!(coupons(&store, 6).await.len(), 2);
     assert_eq!(raise(&store, 4).await, [Fence::Raised { issued: 2 }, Fence::Raised { issued: 1 }]);
@@ -71,6 +75,64 @@ pub(crate) async fn fences(store: impl RecordStore) {
     writer.record(&[coupon(1, 1, 3)]).await.expect("the other fence is as it was");
 }
 
+fn order(id: &str) -> OrderId {
+    OrderId::try_new(id).expect("an order id")
+}
+
+fn locked(number: u16, by: &str) -> Step {
+    let hold = Hold::Locked { order: order(by), until_ms: 9_000 };
+    Step { number, kind: StepKind::Locked, order: order(by), hold, amount_minor: 0, at_ms: 5 }
+}
+
+/// Logs: all steps of a batch or none, each number once, the last step is the state.
+pub(crate) async fn steps(store: impl RecordStore) {
+    open(&store, 3).await;
+    let mut writer = store.writer(P0, 0);
+    writer.record(&[coupon(5, 1, 3), coupon(6, 2, 3)]).await.expect("recorded");
+    let key = |user| CouponKey { user: coupon(user, 1, 3).user, template: template(), seq: 1 };
+    let seen_on = writer.connection();
+    let new = |user, step| NewStep { key: key(user), step, seen_on };
+    assert_eq!(writer.append(&[]).await, Ok(()));
+    let longest = "\u{1f39f}".repeat(16);
+    let barred = Step { kind: StepKind::Barred, order: order("'; --\\"), ..locked(2, &longest) };
+    writer.append(&[new(6, locked(1, &longest)), new(5, locked(1, "a"))]).await.expect("appended");
+    assert_eq!(writer.append(&[new(6, barred.clone()), new(5, locked(1, "b"))]).await, Err(RecordError::Conflict));
+    let elsewhere = NewStep { seen_on: seen_on + 1, ..new(6, barred.clone()) };
+    assert_eq!(writer.append(&[elsewhere]).await, Err(RecordError::Conflict));
+    writer.append(&[new(6, barred.clone())]).await.expect("after the refusals");
+    let redeemed = Step {
+        number: 2,
+        kind: StepKind::Redeemed,
+        order: order("a"),
+        hold: Hold::Used { order: order("a") },
+        amount_minor: 1_000_000_000_000_000,
+        at_ms: 6,
+    };
+    writer.append(&[new(5, redeemed.clone())]).await.expect("appended");
+    for lock in [false, true] {
+        let mut logs = writer.logs(&[key(7), key(6), key(5)], lock).await.expect("read");
+        logs.sort_by_key(|log| log.row.user);
+        let found: Vec<_> = logs.iter().map(|log| (log.row.user.get(), log.row.status, log.steps.clone())).collect();
+        let expect = [
+            (5, CouponStatus::Used, vec![locked(1, "a"), redeemed.clone()]),
+            (6, CouponStatus::Locked, vec![locked(1, &longest), barred.clone()]),
+        ];
+        assert_eq!(found, expect, "the coupon of user 7 does not exist");
+    }
+    let listed: Vec<_> = [5, 6].map(|user| (user, coupons(&store, user))).into_iter().collect();
+    for (user, list) in listed {
+        let rows: Vec<_> = list.await.iter().map(|row| (row.status, row.locked_until_ms)).collect();
+        let expect = if user == 5 { (CouponStatus::Used, 0) } else { (CouponStatus::Locked, 9_000) };
+        assert_eq!(rows, [expect]);
+        for lock in [false, true] {
+            let found = writer.look_up(&[(coupon(user, 1, 3).user, template())], lock).await.expect("found");
+            assert_eq!(found.iter().map(|row| row.status).collect::<Vec<_>>(), [expect.0]);
+        }
+    }
+    assert_eq!(store.log(P0, key(5)).await.expect("read").map(|log| log.steps.len()), Some(2));
+    assert_eq!(store.log(P0, key(7)).await, Ok(None));
+}
+
 #[tokio::test]
 async fn primaries_record_and_count() {
     on_each("conforming_records", async |bed: Bed| records(bed.store).await).await;
@@ -81,8 +143,14 @@ async fn primaries_check_every_fence() {
     on_each("conforming_fences", async |bed: Bed| fences(bed.store).await).await;
 }
 
+#[tokio::test]
+async fn primaries_keep_logs() {
+    on_each("conforming_steps", async |bed: Bed| steps(bed.store).await).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_model_of_a_primary_does_the_same() {
     records(model()).await;
     fences(model()).await;
+    steps(model()).await;
 }

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use mysql_async::prelude::Queryable;
 use scrip_chaos::testbed::{ProxyProcess, ProxySpec, Testbed, TestbedSpec, shared};
-use scrip_client::{Claim, ClaimError, Client, ClientConfig, Coupon, TemplateDefinition, Validity, mint_request_id};
+use scrip_client::{
+    Claim, ClaimError, Client, ClientConfig, Coupon, CouponId, TemplateDefinition, Validity, mint_request_id,
+};
 use scrip_protocol::{TemplateId, UserId};
 
 use crate::support::connect;
@@ -73,6 +75,11 @@ impl Scene {
 
     pub(super) async fn claim(&self, user: u64, template: TemplateId) -> Result<Coupon, ClaimError> {
         self.client.claim(claim(user, template)).await
+    }
+
+    /// The id of a coupon that the user has just claimed.
+    pub(super) async fn coupon(&self, user: u64, template: TemplateId) -> CouponId {
+        self.claim(user, template).await.expect("a coupon").coupon_id
     }
 
     /// Claims for these users at once; the results in their order.

@@ -1,5 +1,6 @@
 //! Batches: what is recorded, what is refused, and that a refusal leaves nothing behind.
 
+use scrip_protocol::v1::CouponStatus;
 use scrip_protocol::{TemplateId, UserId};
 use scrip_proxy::store::{NewCoupon, RecordError, RecordStore, RecordWriter};
 use scrip_shard_config::Tail;
@@ -33,7 +34,7 @@ async fn a_batch_is_recorded_and_counted_and_found() {
             let mut sorted = batch.clone();
             sorted.sort_by_key(|row| (Tail::of_user(row.user.get()), row.user));
             assert!(found.iter().zip(&sorted).all(|(row, new)| row.user == new.user && row.request == new.request));
-            assert!(found.iter().all(|row| row.seq == 1 && row.status == 1));
+            assert!(found.iter().all(|row| row.seq == 1 && row.status == CouponStatus::Unused));
         }
         assert_eq!(writer.look_up(&[(UserId(1), template())], true).await, Ok(Vec::new()));
     })

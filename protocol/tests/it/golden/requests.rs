@@ -3,13 +3,14 @@
 use scrip_protocol::v1::request::Operation;
 use scrip_protocol::v1::template_definition::{Benefit, Validity};
 use scrip_protocol::v1::{
-    AmountOff, Applicability, Claim, CouponStatus, CreateTemplate, FixedValidity, FreeShipping, GetClaim, GetTemplate,
-    Gift, Hello, ListCoupons, ListTemplates, PercentageOff, Ping, RelativeValidity, Replenish, Request, Selection,
-    SetTemplateStatus, Stacking, TemplateAction, TemplateDefinition, TemplateStatus,
+    AmountOff, Applicability, Claim, CouponStatus, CreateTemplate, FixedValidity, FreeShipping, GetClaim, GetCoupon,
+    GetTemplate, Gift, Hello, ListCoupons, ListTemplates, LockCoupons, PercentageOff, Ping, RedeemCoupons, Redemption,
+    RelativeValidity, Replenish, Request, ReturnCoupons, Selection, SetTemplateStatus, Stacking, TemplateAction,
+    TemplateDefinition, TemplateStatus, UnlockCoupons,
 };
 
 /// How many operations there are.
-pub(super) const OPERATIONS: usize = 10;
+pub(super) const OPERATIONS: usize = 15;
 
 /// The name of an operation in the names of the vectors.
 pub(super) fn operation(operation: &Operation) -> &'static str {
@@ -19,6 +20,11 @@ pub(super) fn operation(operation: &Operation) -> &'static str {
         Operation::Claim(_) => "claim",
         Operation::GetClaim(_) => "get_claim",
         Operation::ListCoupons(_) => "list_coupons",
+        Operation::LockCoupons(_) => "lock_coupons",
+        Operation::RedeemCoupons(_) => "redeem_coupons",
+        Operation::UnlockCoupons(_) => "unlock_coupons",
+        Operation::ReturnCoupons(_) => "return_coupons",
+        Operation::GetCoupon(_) => "get_coupon",
         Operation::CreateTemplate(_) => "create_template",
         Operation::GetTemplate(_) => "get_template",
         Operation::ListTemplates(_) => "list_templates",
@@ -91,6 +97,7 @@ pub(super) fn cases() -> Vec<(&'static str, Request)> {
         ),
     ];
     cases.extend(listings());
+    cases.extend(of_orders());
     cases.extend(of_operators());
     let named = |(name, id, deadline_ms, operation)| (name, Request { id, deadline_ms, operation: Some(operation) });
     cases.into_iter().map(named).collect()
@@ -122,6 +129,25 @@ fn listings() -> Vec<Case> {
         ("request_list_coupons_next", 7, 0, Operation::ListCoupons(next)),
         ("request_get_template", 10, 0, Operation::GetTemplate(GetTemplate { template_id: 7 })),
         ("request_list_templates", 11, 0, Operation::ListTemplates(templates)),
+    ]
+}
+
+fn of_orders() -> Vec<Case> {
+    let coupons = || vec![(0x80..=0x8f).collect::<Vec<u8>>().into(), vec![0xff; 16].into()];
+    let (user_id, order_id) = (1234, || "order 9 \u{5143}".to_owned());
+    let redemption = |coupon_id, amount_minor| Redemption { coupon_id, amount_minor };
+    let redeemed = coupons().into_iter().zip([1_500, 0]).map(|(id, amount)| redemption(id, amount)).collect();
+    let lock = LockCoupons { user_id, order_id: order_id(), coupon_ids: coupons(), ttl_ms: 2_592_000_000 };
+    let redeem = RedeemCoupons { user_id, order_id: order_id(), coupons: redeemed };
+    let unlock = UnlockCoupons { user_id, order_id: order_id(), coupon_ids: coupons() };
+    let back = ReturnCoupons { user_id, order_id: order_id(), coupon_ids: coupons() };
+    let get = GetCoupon { user_id, coupon_id: vec![0xff; 16].into() };
+    vec![
+        ("request_lock_coupons", 18, 0, Operation::LockCoupons(lock)),
+        ("request_redeem_coupons", 19, 0, Operation::RedeemCoupons(redeem)),
+        ("request_unlock_coupons", 20, 0, Operation::UnlockCoupons(unlock)),
+        ("request_return_coupons", 21, 0, Operation::ReturnCoupons(back)),
+        ("request_get_coupon", 22, 0, Operation::GetCoupon(get)),
     ]
 }
 

@@ -2,14 +2,14 @@
 
 use scrip_protocol::v1::response::Result;
 use scrip_protocol::v1::{
-    Code, Coupon, CouponPage, CouponStatus, GoAway, Pong, Response, StockChange, Template, TemplatePage,
-    TemplateStatus, Welcome,
+    Code, Coupon, CouponHistory, CouponPage, CouponStatus, CouponStep, GoAway, OrderCoupons, Pong, Response, StepKind,
+    StockChange, Template, TemplatePage, TemplateStatus, Welcome,
 };
 
 use super::requests::{definition, fixed};
 
 /// How many kinds of results there are.
-pub(super) const RESULTS: usize = 8;
+pub(super) const RESULTS: usize = 10;
 
 /// The name of a result in the names of the vectors.
 pub(super) fn result(result: &Result) -> &'static str {
@@ -19,6 +19,8 @@ pub(super) fn result(result: &Result) -> &'static str {
         Result::GoAway(_) => "go_away",
         Result::Coupon(_) => "coupon",
         Result::CouponPage(_) => "coupon_page",
+        Result::OrderCoupons(_) => "order_coupons",
+        Result::CouponHistory(_) => "coupon_history",
         Result::Template(_) => "template",
         Result::TemplatePage(_) => "template_page",
         Result::StockChange(_) => "stock_change",
@@ -68,6 +70,8 @@ fn results() -> Vec<(&'static str, u64, Result)> {
         ("response_coupon_replayed", u64::MAX, Result::Coupon(Coupon { replayed: true, ..coupon() })),
         ("response_coupon_page", 6, Result::CouponPage(coupons)),
         ("response_coupon_page_empty", 7, Result::CouponPage(CouponPage::default())),
+        ("response_order_coupons", 18, Result::OrderCoupons(OrderCoupons { coupons: vec![locked()] })),
+        ("response_coupon_history", 22, Result::CouponHistory(history())),
         ("response_template", 10, Result::Template(Box::new(template()))),
         ("response_template_page", 11, Result::TemplatePage(templates)),
         ("response_stock_change", 16, Result::StockChange(added)),
@@ -87,7 +91,25 @@ fn coupon() -> Coupon {
         valid_from_ms: 1_767_225_600_000,
         valid_until_ms: 1_769_904_000_000,
         replayed: false,
+        locked_until_ms: 0,
     }
+}
+
+fn locked() -> Coupon {
+    Coupon { status: CouponStatus::Locked.into(), locked_until_ms: 1_767_225_660_001, ..coupon() }
+}
+
+fn history() -> CouponHistory {
+    let step = |step, kind: StepKind, locked_until_ms, amount_minor| CouponStep {
+        step,
+        kind: kind.into(),
+        order_id: "order 9".into(),
+        locked_until_ms,
+        amount_minor,
+        at_ms: 1_767_225_600_001,
+    };
+    let steps = vec![step(1, StepKind::Locked, 1_767_225_660_001, 0), step(2, StepKind::Redeemed, 0, 1_500)];
+    CouponHistory { coupon: Some(Coupon { status: CouponStatus::Used.into(), ..coupon() }), steps }
 }
 
 fn template() -> Template {
@@ -121,6 +143,6 @@ fn refusals() -> Vec<(&'static str, Response)> {
         ("response_overloaded", refusal(3, Code::Overloaded, "the queue of the stock lane is full", 250)),
         ("response_outcome_unknown", refusal(3, Code::OutcomeUnknown, lost, 0)),
         ("response_frame_too_large", refusal(0, Code::FrameTooLarge, large, 0)),
-        ("response_code_of_a_later_version", Response { id: 3, code: 59, ..Response::default() }),
+        ("response_code_of_a_later_version", Response { id: 3, code: 89, ..Response::default() }),
     ]
 }

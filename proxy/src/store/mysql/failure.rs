@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use mysql_async::Error;
 
-use super::sql::record::RECORD_COMMIT;
 use crate::store::{RecordError, StoreError};
 
 /// A column that must not be NULL was given NULL: how the packets say that a fence does not match.
@@ -13,6 +12,8 @@ const ER_BAD_NULL_ERROR: u16 = 1048;
 pub(super) const ER_BAD_DB_ERROR: u16 = 1049;
 /// A row with this key exists.
 pub(super) const ER_DUP_ENTRY: u16 = 1062;
+/// There is no such column to drop.
+pub(super) const ER_CANT_DROP_FIELD_OR_KEY: u16 = 1091;
 /// The table does not exist.
 pub(super) const ER_NO_SUCH_TABLE: u16 = 1146;
 /// A lock was waited for too long. Only the statement is undone, so a ROLLBACK must follow.
@@ -100,11 +101,11 @@ impl Failed {
         }
     }
 
-    /// Of the packet that records a batch.
-    pub(super) fn of_record(&self, whom: &str) -> RecordError {
+    /// Of a packet that writes rows and holds a COMMIT as statement `commit`.
+    pub(super) fn of_record(&self, whom: &str, commit: usize) -> RecordError {
         let text = format!("{whom}: {}", self.text());
         match self {
-            Failed::Server { statement, code, .. } if *statement < RECORD_COMMIT => match *code {
+            Failed::Server { statement, code, .. } if *statement < commit => match *code {
                 ER_DUP_ENTRY => RecordError::Conflict,
                 ER_BAD_NULL_ERROR => RecordError::Fenced,
                 ER_LOCK_DEADLOCK | ER_LOCK_WAIT_TIMEOUT => RecordError::RolledBack(text),
@@ -120,10 +121,11 @@ impl Failed {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sql::record::RECORD_COMMIT;
     use super::*;
 
     fn check(statement: usize, code: u16, expect: fn(&RecordError) -> bool) {
-        let error = Failed::Server { statement, code, message: "words".into() }.of_record("p01");
+        let error = Failed::Server { statement, code, message: "words".into() }.of_record("p01", RECORD_COMMIT);
         assert!(expect(&error), "{code} at statement {statement} became {error:?}");
     }
 
@@ -138,7 +140,7 @@ mod tests {
         for code in [1180, 1026, 1213, 1290] {
             check(RECORD_COMMIT, code, |e| matches!(e, RecordError::Unknown(_)));
         }
-        assert!(matches!(Failed::Lost("cut".into()).of_record("p01"), RecordError::Unknown(_)));
-        assert!(matches!(Failed::TimedOut(Duration::ZERO).of_record("p01"), RecordError::Unknown(_)));
+        assert!(matches!(Failed::Lost("cut".into()).of_record("p01", RECORD_COMMIT), RecordError::Unknown(_)));
+        assert!(matches!(Failed::TimedOut(Duration::ZERO).of_record("p01", RECORD_COMMIT), RecordError::Unknown(_)));
     }
 }

@@ -9,7 +9,7 @@ use scrip_shard_config::{PrimaryId, Topology};
 use tokio::task::JoinSet;
 
 use super::dial::Target;
-use super::failure::{ER_BAD_DB_ERROR, Failed};
+use super::failure::{ER_BAD_DB_ERROR, ER_CANT_DROP_FIELD_OR_KEY, Failed};
 use super::limits::MysqlLimits;
 use super::pool::Pool;
 use super::schema::{Part, statements};
@@ -140,7 +140,11 @@ async fn apply(target: &Target, session: &mut Session, parts: &[Part]) -> Result
         }
         for (number, migration) in (1_u32..).zip(part.migrations()).filter(|(number, _)| *number > found) {
             for statement in statements(migration) {
-                session.packet(statement.as_bytes(), 1, STATEMENT_MAX).await.map_err(refusal)?;
+                match session.packet(statement.as_bytes(), 1, STATEMENT_MAX).await {
+                    // A migration that stopped midway is run again: the column is gone already.
+                    Err(failed) if failed.code() == Some(ER_CANT_DROP_FIELD_OR_KEY) => {}
+                    done => drop(done.map_err(refusal)?),
+                }
             }
             let columns = (part.name(), number);
             session.run(sql::SCHEMA_VERSION_INSERT, columns, limit).await.map_err(refusal)?;

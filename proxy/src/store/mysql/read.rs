@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use scrip_protocol::v1::CouponStatus;
 use scrip_protocol::{RequestId, TemplateId, UserId};
 use scrip_shard_config::Tail;
 
@@ -11,15 +12,18 @@ use super::session::{Session, decode};
 use super::sql;
 use crate::store::{CouponRow, ListQuery, StoreError};
 
-type Columns = (u64, u32, u16, Vec<u8>, u8, u64);
+/// User, template, seq, request, time of the claim; state and end of the lock after the last step.
+type Columns = (u64, u32, u16, Vec<u8>, u64, Option<u8>, Option<u64>);
 
-fn coupon((user, template, seq, request, status, claimed_at_ms): Columns) -> Result<CouponRow, Failed> {
+fn coupon((user, template, seq, request, claimed_at_ms, state, until_ms): Columns) -> Result<CouponRow, Failed> {
+    let status = CouponStatus::try_from(state.map_or(CouponStatus::Unused as i32, i32::from));
     Ok(CouponRow {
         user: UserId(user),
         template: TemplateId::try_new(template).map_err(|_| Failed::unexpected("template 0"))?,
         seq,
         request: RequestId::try_from_slice(&request).map_err(|_| Failed::unexpected("a short request id"))?,
-        status,
+        status: status.map_err(|_| Failed::unexpected("a state that no step leads to"))?,
+        locked_until_ms: until_ms.unwrap_or(0),
         claimed_at_ms,
     })
 }

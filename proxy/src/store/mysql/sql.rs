@@ -1,10 +1,11 @@
 //! Every SQL text of the proxy, beside the migrations that make the tables.
 //!
-//! Constants here; what has to be built for a whole batch is in [`record`] and [`keys`]. Text and not prepared
+//! Constants here; what has to be built for a whole batch is in [`record`], [`steps`] and [`keys`]. Text and not prepared
 //! statements on the claim path: a packet with several statements is one round trip, and no slower.
 
 pub(super) mod keys;
 pub(super) mod record;
+pub(super) mod steps;
 pub(super) mod text;
 
 /// What every session starts with; `{lock_wait_s}` and `{idle_s}` are replaced.
@@ -58,13 +59,39 @@ pub(super) const COMMIT: &str = "COMMIT";
 /// Its other end.
 pub(super) const ROLLBACK: &str = "ROLLBACK";
 
+/// The columns of a coupon `c`, and of its last step `s`.
+macro_rules! coupon_columns {
+    () => {
+        "c.user_id,c.template_id,c.seq,c.request_id,c.claimed_at_ms,s.state,s.until_ms"
+    };
+}
+/// From a coupon `c` to its last step `s`, if it has one.
+macro_rules! last_step {
+    () => {
+        " LEFT JOIN coupon_step s FORCE INDEX (PRIMARY) ON s.tail=c.tail AND s.user_id=c.user_id \
+          AND s.template_id=c.template_id AND s.seq=c.seq AND s.step=(SELECT MAX(x.step) FROM coupon_step x \
+          WHERE x.tail=c.tail AND x.user_id=c.user_id AND x.template_id=c.template_id AND x.seq=c.seq)"
+    };
+}
+pub(in crate::store::mysql) use {coupon_columns, last_step};
+
 /// One page of a user's coupons: a range of the primary key.
-pub(super) const LIST: &str = "SELECT user_id, template_id, seq, request_id, status, claimed_at_ms FROM coupon \
-     WHERE tail = ? AND user_id = ? AND (template_id > ? OR (template_id = ? AND seq > ?)) \
-     ORDER BY template_id, seq LIMIT ?";
+pub(super) const LIST: &str = concat!(
+    "SELECT ",
+    coupon_columns!(),
+    " FROM coupon c",
+    last_step!(),
+    " WHERE c.tail = ? AND c.user_id = ? AND (c.template_id > ? OR (c.template_id = ? AND c.seq > ?)) \
+     ORDER BY c.template_id, c.seq LIMIT ?"
+);
 /// The same for one template.
-pub(super) const LIST_TEMPLATE: &str = "SELECT user_id, template_id, seq, request_id, status, claimed_at_ms \
-     FROM coupon WHERE tail = ? AND user_id = ? AND template_id = ? AND seq > ? ORDER BY seq LIMIT ?";
+pub(super) const LIST_TEMPLATE: &str = concat!(
+    "SELECT ",
+    coupon_columns!(),
+    " FROM coupon c",
+    last_step!(),
+    " WHERE c.tail = ? AND c.user_id = ? AND c.template_id = ? AND c.seq > ? ORDER BY c.seq LIMIT ?"
+);
 
 /// The server that meta knows behind a primary.
 pub(super) const TERM: &str = "SELECT identity, term FROM meta_primary WHERE primary_id = ?";

@@ -10,8 +10,10 @@ use super::failure::Failed;
 use super::schema::Part;
 use super::session::Session;
 use super::sql::keys;
-use super::sql::record::{RECORD_ROWS_MAX, RECORD_STATEMENTS, RecordPacket};
-use super::{Backend, Inner, ledger, read};
+use super::sql::record::{RECORD_COMMIT, RECORD_ROWS_MAX, RECORD_STATEMENTS, RecordPacket};
+use super::sql::steps::{APPEND_COMMIT, APPEND_STATEMENTS};
+use super::{Backend, Inner, ledger, read, sql, steps};
+use crate::store::steps::{CouponKey, CouponLog, NewStep};
 use crate::store::{CouponRow, NewCoupon, RecordError, RecordWriter, Server, StockKey, StoreError};
 
 /// A lane that was silent for so long spends a round trip on asking whether its connection lives.
@@ -127,7 +129,7 @@ impl MysqlWriter {
         // Cancelled from here on, the connection is closed and the outcome is unknown.
         let answer = session.packet(text, RECORD_STATEMENTS, limit).await;
         self.put_back(session, answer.as_ref().err()).await;
-        answer.map(drop).map_err(|failed| failed.of_record(&whom))
+        answer.map(drop).map_err(|failed| failed.of_record(&whom, RECORD_COMMIT))
     }
 }
 
@@ -184,6 +186,43 @@ impl RecordWriter for MysqlWriter {
             found.extend(rows.map_err(|failed| failed.not_applied(&whom))?);
         }
         Ok(found)
+    }
+
+    async fn logs(&mut self, keys: &[CouponKey], lock: bool) -> Result<Vec<CouponLog>, StoreError> {
+        let mut found = Vec::new();
+        let mut connection = None;
+        for keys in keys.chunks(keys::KEYS_MAX) {
+            let mut session = self.take().await?;
+            if *connection.get_or_insert(self.connections) != self.connections {
+                return Err(StoreError::Unreachable("the connection was lost during a look-up".to_owned()));
+            }
+            let Backend { target, .. } = self.inner.backend(self.primary)?;
+            let (limit, whom) = (target.limits().read, target.whom());
+            let logs = steps::logs(&mut session, &sql::steps::logs(keys, lock), limit).await;
+            self.put_back(session, logs.as_ref().err()).await;
+            found.extend(logs.map_err(|failed| failed.not_applied(&whom))?);
+        }
+        Ok(found)
+    }
+
+    async fn append(&mut self, steps: &[NewStep]) -> Result<(), RecordError> {
+        if steps.is_empty() {
+            return Ok(());
+        }
+        if steps.len() > RECORD_ROWS_MAX {
+            return Err(RecordError::Refused(format!("{} steps in a batch of at most {RECORD_ROWS_MAX}", steps.len())));
+        }
+        let backend = self.inner.backend(self.primary).map_err(RecordError::from)?;
+        let (version, limit, whom) = (backend.target.version(), backend.target.limits().record, backend.target.whom());
+        let mut session = self.take().await.map_err(RecordError::from)?;
+        if steps.iter().any(|step| step.seen_on != self.connections) {
+            self.session = Some(session);
+            return Err(RecordError::Conflict);
+        }
+        // Cancelled from here on, the connection is closed and the outcome is unknown.
+        let answer = session.packet(&sql::steps::append(steps, version), APPEND_STATEMENTS, limit).await;
+        self.put_back(session, answer.as_ref().err()).await;
+        answer.map(drop).map_err(|failed| failed.of_record(&whom, APPEND_COMMIT))
     }
 
     async fn epochs(&mut self, keys: &[StockKey]) -> Result<Vec<Option<u64>>, StoreError> {

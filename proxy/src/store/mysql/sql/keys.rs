@@ -10,6 +10,7 @@ use scrip_protocol::{TemplateId, UserId};
 use scrip_shard_config::Tail;
 
 use super::text::{hex, number};
+use super::{coupon_columns, last_step};
 use crate::store::StockKey;
 
 /// Keys in one statement: what the parsers and range optimizers of both servers were tried with.
@@ -34,14 +35,14 @@ pub(in crate::store::mysql) fn look_up(keys: &[(UserId, TemplateId)], lock: bool
 fn look_up_locked(keys: &[(UserId, TemplateId)]) -> Vec<u8> {
     let mut out = Vec::with_capacity(256 + keys.len() * 64);
     out.extend_from_slice(
-        b"SELECT user_id,template_id,seq,request_id,status,claimed_at_ms FROM coupon FORCE INDEX (PRIMARY) WHERE ",
+        concat!("SELECT ", coupon_columns!(), " FROM coupon c FORCE INDEX (PRIMARY)", last_step!()).as_bytes(),
     );
     for (index, (user, template)) in keys.iter().enumerate() {
-        out.extend_from_slice(if index == 0 { b"(tail=" } else { b" OR (tail=" });
+        out.extend_from_slice(if index == 0 { b" WHERE (c.tail=" } else { b" OR (c.tail=" });
         number(&mut out, Tail::of_user(user.get()).get().into());
-        out.extend_from_slice(b" AND user_id=");
+        out.extend_from_slice(b" AND c.user_id=");
         number(&mut out, user.get());
-        out.extend_from_slice(b" AND template_id=");
+        out.extend_from_slice(b" AND c.template_id=");
         number(&mut out, template.get().into());
         out.push(b')');
     }
@@ -51,9 +52,7 @@ fn look_up_locked(keys: &[(UserId, TemplateId)]) -> Vec<u8> {
 
 fn look_up_many(keys: &[(UserId, TemplateId)]) -> Vec<u8> {
     let mut out = Vec::with_capacity(512 + keys.len() * 32);
-    out.extend_from_slice(
-        b"SELECT STRAIGHT_JOIN c.user_id,c.template_id,c.seq,c.request_id,c.status,c.claimed_at_ms FROM JSON_TABLE('[",
-    );
+    out.extend_from_slice(concat!("SELECT STRAIGHT_JOIN ", coupon_columns!(), " FROM JSON_TABLE('[").as_bytes());
     for (index, (user, template)) in keys.iter().enumerate() {
         out.extend_from_slice(if index == 0 { b"[" } else { b",[" });
         number(&mut out, Tail::of_user(user.get()).get().into());
@@ -71,6 +70,7 @@ fn look_up_many(keys: &[(UserId, TemplateId)]) -> Vec<u8> {
           JOIN coupon c FORCE INDEX (PRIMARY) \
           ON c.tail=k.tail AND c.user_id=k.user_id AND c.template_id=k.template_id",
     );
+    out.extend_from_slice(last_step!().as_bytes());
     out
 }
 

@@ -29,6 +29,15 @@ pub(in crate::store::mysql) fn hex(out: &mut Vec<u8>, bytes: &[u8; 16]) {
     out.extend_from_slice(&text);
 }
 
+/// Appends any bytes as `x'...'`.
+pub(in crate::store::mysql) fn hex_text(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.extend_from_slice(b"x'");
+    for byte in bytes {
+        out.extend_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+    }
+    out.push(b'\'');
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

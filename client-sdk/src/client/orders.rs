@@ -1,0 +1,105 @@
+//! Operations of orders.
+
+use std::time::Duration;
+
+use scrip_protocol::v1;
+use scrip_protocol::v1::request::Operation as Wire;
+use scrip_protocol::{CouponId, OrderId, UserId};
+
+use super::Client;
+use super::coupons::wrong_kind;
+use crate::coupon::Coupon;
+use crate::error::{GetCouponError, OrderError};
+use crate::order::{CouponHistory, Redemption};
+use crate::reply::Answer;
+
+/// Each takes effect on all coupons that it names or on none, and may be sent any number of times: the order's id is what
+/// makes it idempotent. The coupons come back as they stand after it, in the order in which they were named;
+/// [`Coupon::replayed`] is set where it had been done before.
+impl Client {
+    /// Holds unused coupons for an order. They free themselves after `ttl` (1 ms to 30 days, in whole milliseconds). A lock
+    /// that was made in time keeps a coupon usable until the lock ends, also past the coupon's end.
+    ///
+    /// # Errors
+    /// [`OrderError::disposition`] says whether it may have taken effect.
+    pub async fn lock_coupons(
+        &self,
+        user: UserId,
+        order_id: &OrderId,
+        coupons: &[CouponId],
+        ttl: Duration,
+    ) -> Result<Vec<Coupon>, OrderError> {
+        let ttl_ms = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
+        let (user_id, order_id, coupon_ids) = parts(user, order_id, coupons);
+        self.order(Wire::LockCoupons(v1::LockCoupons { user_id, order_id, coupon_ids, ttl_ms })).await
+    }
+
+    /// Uses coupons: those that the order holds, or unused ones.
+    ///
+    /// # Errors
+    /// [`OrderError::disposition`] says whether it may have taken effect.
+    pub async fn redeem_coupons(
+        &self,
+        user: UserId,
+        order_id: &OrderId,
+        coupons: &[Redemption],
+    ) -> Result<Vec<Coupon>, OrderError> {
+        let redemption =
+            |one: &Redemption| v1::Redemption { coupon_id: one.coupon_id.to_bytes(), amount_minor: one.amount_minor };
+        let coupons = coupons.iter().map(redemption).collect();
+        let (user_id, order_id) = (user.get(), order_id.to_string());
+        self.order(Wire::RedeemCoupons(v1::RedeemCoupons { user_id, order_id, coupons })).await
+    }
+
+    /// Frees coupons that the order holds. One that it does not hold stays what it is, and the order can never take it: a
+    /// lock that comes late is refused.
+    ///
+    /// # Errors
+    /// [`OrderError::disposition`] says whether it may have taken effect.
+    pub async fn unlock_coupons(
+        &self,
+        user: UserId,
+        order_id: &OrderId,
+        coupons: &[CouponId],
+    ) -> Result<Vec<Coupon>, OrderError> {
+        let (user_id, order_id, coupon_ids) = parts(user, order_id, coupons);
+        self.order(Wire::UnlockCoupons(v1::UnlockCoupons { user_id, order_id, coupon_ids })).await
+    }
+
+    /// Gives coupons back that the order has used: all of them or some.
+    ///
+    /// # Errors
+    /// [`OrderError::disposition`] says whether it may have taken effect.
+    pub async fn return_coupons(
+        &self,
+        user: UserId,
+        order_id: &OrderId,
+        coupons: &[CouponId],
+    ) -> Result<Vec<Coupon>, OrderError> {
+        let (user_id, order_id, coupon_ids) = parts(user, order_id, coupons);
+        self.order(Wire::ReturnCoupons(v1::ReturnCoupons { user_id, order_id, coupon_ids })).await
+    }
+
+    /// A coupon and its operation log.
+    ///
+    /// # Errors
+    /// Nothing is changed by it: ask again.
+    pub async fn get_coupon(&self, user: UserId, coupon: CouponId) -> Result<CouponHistory, GetCouponError> {
+        let operation = v1::GetCoupon { user_id: user.get(), coupon_id: coupon.to_bytes() };
+        match self.ask(Wire::GetCoupon(operation)).await? {
+            Answer::CouponHistory(history) => Ok(history),
+            _ => Err(wrong_kind().into()),
+        }
+    }
+
+    async fn order(&self, operation: Wire) -> Result<Vec<Coupon>, OrderError> {
+        match self.ask(operation).await? {
+            Answer::OrderCoupons(coupons) => Ok(coupons),
+            _ => Err(wrong_kind().into()),
+        }
+    }
+}
+
+fn parts(user: UserId, order_id: &OrderId, coupons: &[CouponId]) -> (u64, String, Vec<bytes::Bytes>) {
+    (user.get(), order_id.to_string(), coupons.iter().map(|coupon| coupon.to_bytes()).collect())
+}

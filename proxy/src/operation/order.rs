@@ -1,0 +1,64 @@
+//! Orders whose templates this proxy does not know yet, and the histories of coupons.
+
+use scrip_protocol::UserId;
+use scrip_protocol::v1::Code;
+use scrip_protocol::v1::{CouponHistory, CouponStep, GetCoupon};
+use scrip_shard_config::Tail;
+use tokio::time::{Instant, timeout_at};
+
+use super::Operations;
+use crate::order::OrderRequest;
+use crate::outbox::Ticket;
+use crate::refusal::{Effect, Refusal};
+use crate::store::steps::{Hold, Step};
+use crate::store::{MetaStore, RecordStore, StockStore};
+
+impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
+    /// Reads the templates, and sends the request on its way.
+    pub(super) async fn order(&self, request: OrderRequest, ticket: Ticket, deadline: Instant) {
+        match timeout_at(deadline, self.know_templates(&request)).await {
+            Ok(Ok(())) => {
+                if let Err((ticket, _)) = self.flow.order(ticket, request, deadline) {
+                    ticket.refuse(Code::TemplateNotFound, "the template of a coupon is not known".to_owned(), 0);
+                }
+            }
+            Ok(Err(Refusal { code, detail })) => ticket.refuse(code, detail, 0),
+            Err(_) => {
+                let detail = "the deadline passed before the templates of the coupons were read".to_owned();
+                ticket.refuse(Code::DeadlineExceeded, detail, 0);
+            }
+        }
+    }
+
+    async fn know_templates(&self, request: &OrderRequest) -> Result<(), Refusal> {
+        for (key, _) in &request.wishes {
+            self.know(key.template).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn get_coupon(&self, get: GetCoupon) -> Result<CouponHistory, Refusal> {
+        let key = self.flow.coupon_key(UserId(get.user_id), &get.coupon_id);
+        let key = key.map_err(|none| Refusal::new(none.code(), none.detail()))?;
+        let primary = self.flow.topology.primary_of(Tail::of_user(key.user.get()));
+        let log = self.record.log(primary, key).await.map_err(|error| Refusal::of_primary(&error, Effect::Read))?;
+        let log = log.ok_or_else(|| Refusal::new(Code::CouponNotFound, Code::CouponNotFound.cause()))?;
+        let coupon = self.as_coupon(&log.row).await?;
+        Ok(CouponHistory { coupon: Some(coupon), steps: log.steps.iter().map(message).collect() })
+    }
+}
+
+fn message(step: &Step) -> CouponStep {
+    let until_ms = match step.hold {
+        Hold::Locked { until_ms, .. } => until_ms,
+        Hold::Unused | Hold::Used { .. } => 0,
+    };
+    CouponStep {
+        step: step.number.into(),
+        kind: step.kind.into(),
+        order_id: step.order.as_str().to_owned(),
+        locked_until_ms: i64::try_from(until_ms).unwrap_or(i64::MAX),
+        amount_minor: step.amount_minor,
+        at_ms: i64::try_from(step.at_ms).unwrap_or(i64::MAX),
+    }
+}

@@ -1,0 +1,330 @@
+//! The order lane: one a primary.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use scrip_protocol::v1::{Code, Coupon};
+use tokio::time::{Instant, sleep};
+
+use super::rules::{self, Validity, Verdict};
+use super::{Item, OrderTask, Sent};
+use crate::admin::Health;
+use crate::dial::{STUCK_AFTER, dial};
+use crate::flow::{Flow, OrderQueue};
+use crate::gate::Latch;
+use crate::pace::{Pace, PaceLimits};
+use crate::store::steps::{CouponKey, CouponLog, NewStep, Step};
+use crate::store::{RecordError, RecordWriter, StoreError};
+use crate::watch::watch;
+
+/// How often one group is tried before its requests are refused as contended.
+const ROUNDS_MAX: usize = 8;
+
+/// As for record lanes: what a transaction costs by itself is shared by what it carries.
+const PACE: PaceLimits = PaceLimits { times: 2, max: Duration::from_millis(20), enough: 256 };
+
+const LATE: &str = "the deadline passed before the order's coupons were changed";
+const IN_COMMIT: &str = "the primary has not answered whether the order's coupons were changed";
+
+type Logs = HashMap<CouponKey, CouponLog>;
+
+/// The connection was lost, or never made.
+struct Lost;
+
+/// What becomes of one request.
+enum Plan {
+    /// These steps are to be written.
+    Append(Vec<(CouponKey, Step)>),
+    /// All of it had been done.
+    Done,
+    /// It may not.
+    Refuse(Code, String),
+}
+
+/// The lane of one primary.
+#[derive(Debug)]
+pub struct OrderLane<W> {
+    flow: Arc<Flow>,
+    writer: W,
+    index: usize,
+    rows_max: usize,
+    latch: Latch,
+    pace: Pace,
+    group: Vec<OrderTask>,
+    health: Arc<Health>,
+}
+
+impl<W: RecordWriter> OrderLane<W> {
+    /// The lane of the primary with this index in the topology.
+    pub fn new(flow: Arc<Flow>, writer: W, index: usize, rows_max: usize, health: Arc<Health>) -> Self {
+        let (latch, pace, group) = (Latch::default(), Pace::new(PACE), Vec::new());
+        Self { flow, writer, index, rows_max, latch, pace, group, health }
+    }
+
+    /// Serves for ever. Cancelling is a crash: the transaction in flight commits or not.
+    pub async fn run(mut self) {
+        loop {
+            self.connect().await;
+            while self.serve().await.is_ok() {
+                self.queue().tasks.wait().await;
+                let Self { flow, index, latch, pace, rows_max, group, .. } = &mut self;
+                let queue = &flow.orders[*index];
+                pace.wait(&queue.tasks, || sweep_queue(queue, latch)).await;
+                queue.tasks.take(*rows_max, group);
+                let taken = Instant::now();
+                flow.meter.stages.order_queue.record_each(group.iter().map(|task| taken - task.since));
+            }
+        }
+    }
+
+    fn queue(&self) -> &OrderQueue {
+        &self.flow.orders[self.index]
+    }
+
+    async fn connect(&mut self) {
+        let Self { flow, writer, index, latch, group, health, .. } = self;
+        let queue = &flow.orders[*index];
+        let backend = (queue.primary, &*queue.gate, latch);
+        let sweep = |latch: &Latch| {
+            refuse_late(group);
+            sweep_queue(queue, latch);
+        };
+        dial(writer, backend, health, || flow.roll(), sweep).await;
+    }
+
+    /// Brings the group to its end.
+    async fn serve(&mut self) -> Result<(), Lost> {
+        for _ in 0..ROUNDS_MAX {
+            refuse_late(&mut self.group);
+            self.group.retain(|task| !task.is_answered());
+            if self.group.is_empty() {
+                return Ok(());
+            }
+            let logs = self.read().await?;
+            let steps = self.plan(&logs);
+            if steps.is_empty() {
+                continue;
+            }
+            match self.append(&steps).await {
+                Ok(()) => self.committed(&logs, &steps),
+                Err(RecordError::Conflict) => self.flow.meter.conflicts.add(1),
+                Err(RecordError::RolledBack(detail)) => {
+                    tracing::debug!(primary = %self.queue().primary, detail, "rolled back; trying again");
+                    sleep(Duration::from_millis(1 + self.flow.roll() % 5)).await;
+                }
+                Err(RecordError::Refused(detail)) => self.give_up(Code::StoreRefused, &detail),
+                Err(RecordError::Fenced) => {
+                    self.give_up(Code::PrimaryUnavailable, "the primary has another topology version than this proxy");
+                    return Err(Lost);
+                }
+                Err(RecordError::Unreachable(detail)) => {
+                    self.give_up(Code::PrimaryUnavailable, &detail);
+                    return Err(Lost);
+                }
+                Err(RecordError::Unknown(detail)) => {
+                    self.unknown(&steps, &detail);
+                    return Err(Lost);
+                }
+            }
+        }
+        self.give_up(Code::Contended, Code::Contended.cause());
+        Ok(())
+    }
+
+    /// The logs of all coupons of the group. Those of which a step may yet be written are read under a lock, which waits
+    /// for the transaction that writes it.
+    async fn read(&mut self) -> Result<Logs, Lost> {
+        let mut logs = Logs::new();
+        for lock in [false, true] {
+            let tasks = self.group.iter().filter(|task| task.is_burned() == lock);
+            let keys: Vec<_> = tasks.flat_map(|task| task.items.iter().map(|item| item.key)).collect();
+            if keys.is_empty() {
+                continue;
+            }
+            let Self { flow, writer, index, latch, group, .. } = self;
+            let queue = &flow.orders[*index];
+            let sent = Instant::now();
+            let found = watch(writer.logs(&keys, lock), |_| {
+                refuse_late(group);
+                sweep_queue(queue, latch);
+            })
+            .await;
+            flow.meter.stages.order_read.record(sent.elapsed(), keys.len());
+            match found {
+                Ok(found) => logs.extend(found.into_iter().map(|log| (log.row.key(), log))),
+                Err(error) => return self.lost(&error).map(|()| logs),
+            }
+        }
+        Ok(logs)
+    }
+
+    /// Answers what needs no step, and gives the steps of the others. Of several requests for one coupon only the first is
+    /// tried now; the others read what became of it. What is left in the group beyond that goes back to the queue.
+    fn plan(&mut self, logs: &Logs) -> Vec<NewStep> {
+        let (now_ms, connection) = (self.flow.clock.now_ms(), self.writer.connection());
+        let mut steps: Vec<NewStep> = Vec::new();
+        let mut taken: HashSet<CouponKey> = HashSet::new();
+        let mut kept = Vec::with_capacity(self.group.len());
+        for mut task in std::mem::take(&mut self.group) {
+            if task.is_answered() {
+                continue;
+            }
+            if task.sent.iter().any(|sent| is_superseded(logs.get(&sent.key), sent, &task)) {
+                task.sent.clear();
+            }
+            let is_double = task.items.iter().any(|item| taken.contains(&item.key));
+            if is_double || (!steps.is_empty() && steps.len() + task.items.len() > self.rows_max) {
+                self.put_back(task);
+                continue;
+            }
+            match plan(&task, logs, now_ms) {
+                Plan::Refuse(code, detail) => task.refuse(code, &detail),
+                Plan::Done => {
+                    task.sent.clear();
+                    let coupons = task.items.iter().filter_map(|item| self.coupon(item, logs.get(&item.key)?, true));
+                    let coupons = coupons.collect();
+                    task.grant(coupons);
+                }
+                Plan::Append(new) => {
+                    taken.extend(task.items.iter().map(|item| item.key));
+                    steps.extend(new.into_iter().map(|(key, step)| NewStep { key, step, seen_on: connection }));
+                    kept.push(task);
+                }
+            }
+        }
+        self.group = kept;
+        steps
+    }
+
+    fn put_back(&self, mut task: OrderTask) {
+        task.since = Instant::now();
+        if let Err(mut task) = self.queue().tasks.push(task) {
+            task.refuse(Code::Overloaded, "the queue to the primary of this user is full");
+        }
+    }
+
+    fn coupon(&self, item: &Item, log: &CouponLog, replayed: bool) -> Option<Coupon> {
+        Some(self.flow.coupon(&item.template, &log.row, replayed))
+    }
+
+    async fn append(&mut self, steps: &[NewStep]) -> Result<(), RecordError> {
+        let Self { flow, writer, index, latch, pace, group, .. } = self;
+        let queue = &flow.orders[*index];
+        let began = Instant::now();
+        let result = watch(writer.append(steps), |took| {
+            let now = Instant::now();
+            for task in group.iter_mut().filter(|task| task.is_late(now)) {
+                task.refuse(Code::OutcomeUnknown, IN_COMMIT);
+            }
+            if took > STUCK_AFTER && latch.close(&queue.gate) {
+                tracing::warn!(primary = %queue.primary, "primary is stuck; its users are refused");
+            }
+            sweep_queue(queue, latch);
+        })
+        .await;
+        let took = began.elapsed();
+        pace.called(took);
+        flow.meter.stages.order_call.record(took, group.len());
+        let answered = !matches!(result, Err(RecordError::Unknown(_) | RecordError::Unreachable(_)));
+        if answered && latch.open(&queue.gate) {
+            tracing::info!(primary = %queue.primary, "primary answers again");
+        }
+        result
+    }
+
+    fn committed(&mut self, logs: &Logs, steps: &[NewStep]) {
+        self.flow.meter.order_transactions.add(1);
+        self.flow.meter.coupon_steps.add(steps.len());
+        let steps: HashMap<CouponKey, &Step> = steps.iter().map(|new| (new.key, &new.step)).collect();
+        for mut task in std::mem::take(&mut self.group) {
+            let coupons = task.items.iter().filter_map(|item| {
+                let log = logs.get(&item.key)?;
+                match steps.get(&item.key) {
+                    None => self.coupon(item, log, true),
+                    Some(step) => Some(self.flow.coupon(&item.template, &log.row.held(&step.hold), false)),
+                }
+            });
+            let coupons = coupons.collect();
+            task.sent.clear();
+            task.grant(coupons);
+        }
+    }
+
+    /// The logs are read again on a new connection; until then nothing about these requests is definite.
+    fn unknown(&mut self, steps: &[NewStep], detail: &str) {
+        self.flow.meter.unknowns.add(1);
+        tracing::warn!(primary = %self.queue().primary, detail, requests = self.group.len(), "outcome of a commit unknown");
+        let sent: HashMap<CouponKey, Sent> = steps.iter().map(|new| (new.key, Sent::new(new))).collect();
+        for task in &mut self.group {
+            task.sent = task.items.iter().filter_map(|item| sent.get(&item.key).copied()).collect();
+        }
+    }
+
+    fn give_up(&mut self, code: Code, detail: &str) {
+        self.group.drain(..).for_each(|mut task| task.refuse(code, detail));
+    }
+
+    /// A read failed, so nothing was written: what is not burned is refused, the rest waits for a connection.
+    fn lost(&mut self, error: &StoreError) -> Result<(), Lost> {
+        for mut task in self.group.extract_if(.., |task| !task.is_burned()) {
+            task.refuse(Code::PrimaryUnavailable, &error.to_string());
+        }
+        Err(Lost)
+    }
+}
+
+/// All coupons of a request are decided at one moment: one that may not be changed keeps the others from it.
+fn plan(task: &OrderTask, logs: &Logs, now_ms: u64) -> Plan {
+    let (mut steps, mut refusals) = (Vec::new(), Vec::new());
+    for item in &task.items {
+        let verdict = match logs.get(&item.key) {
+            None => Verdict::Refuse(Code::CouponNotFound),
+            Some(log) => rules::decide(log, validity(item, log), &task.order, item.wish, now_ms),
+        };
+        match verdict {
+            Verdict::Append(step) => steps.push((item.key, step)),
+            Verdict::Done => {}
+            Verdict::Refuse(code) => refusals.push((item, code)),
+        }
+    }
+    if let Some((_, code)) = refusals.first() {
+        let each = refusals.iter().map(|(item, code)| {
+            let CouponKey { template, seq, .. } = item.key;
+            format!("coupon {seq} of template {template}: {}", code.cause())
+        });
+        return Plan::Refuse(*code, each.collect::<Vec<_>>().join("; "));
+    }
+    if steps.is_empty() { Plan::Done } else { Plan::Append(steps) }
+}
+
+fn validity(item: &Item, log: &CouponLog) -> Validity {
+    let (from_ms, until_ms) = item.template.validity_ms(log.row.claimed_at_ms);
+    Validity { from_ms, until_ms }
+}
+
+/// Another step has that number: the transaction that was sent cannot commit any more, none of its steps.
+fn is_superseded(log: Option<&CouponLog>, sent: &Sent, task: &OrderTask) -> bool {
+    let step = log.and_then(|log| log.steps.iter().find(|step| step.number == sent.number));
+    step.is_some_and(|step| step.order != task.order || step.kind != sent.kind)
+}
+
+fn refuse_late(group: &mut [OrderTask]) {
+    let now = Instant::now();
+    for task in group.iter_mut().filter(|task| task.is_late(now)) {
+        task.refuse(Code::DeadlineExceeded, LATE);
+    }
+}
+
+/// With the gate closed all that queues is doomed and refused at once; else what is late.
+fn sweep_queue(queue: &OrderQueue, latch: &Latch) {
+    let now = Instant::now();
+    let doomed = latch.is_closed();
+    for mut task in queue.tasks.take_where(|task| doomed || task.is_late(now)) {
+        if task.is_late(now) {
+            task.refuse(Code::DeadlineExceeded, LATE);
+        } else {
+            task.refuse(Code::PrimaryUnavailable, "the primary of this user cannot be written to");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Logs of coupons: reading them, and the packet that appends to them.
+
+use scrip_protocol::v1::CouponStatus;
+use scrip_shard_config::Tail;
+
+use super::text::{hex_text, number};
+use crate::store::steps::{CouponKey, Hold, NewStep};
+
+/// Statements in the packet of [`append`].
+pub(in crate::store::mysql) const APPEND_STATEMENTS: usize = 3;
+/// Which of them is the COMMIT.
+pub(in crate::store::mysql) const APPEND_COMMIT: usize = 2;
+
+/// The columns of a coupon and of one of its steps.
+const COLUMNS: &[u8] = b"c.user_id,c.template_id,c.seq,c.request_id,c.claimed_at_ms,\
+     s.step,s.kind,s.order_id,s.state,s.holder,s.until_ms,s.amount_minor,s.at_ms";
+/// From a coupon to its steps.
+const STEPS: &[u8] = b" LEFT JOIN coupon_step s FORCE INDEX (PRIMARY) \
+     ON s.tail=c.tail AND s.user_id=c.user_id AND s.template_id=c.template_id AND s.seq=c.seq";
+
+/// These coupons with their steps, one row a step. A locking read waits for the transactions that append to them.
+pub(in crate::store::mysql) fn logs(keys: &[CouponKey], lock: bool) -> Vec<u8> {
+    let mut sorted = keys.to_vec();
+    sorted.sort_unstable_by_key(|key| (tail(key), *key));
+    sorted.dedup();
+    if lock { logs_locked(&sorted) } else { logs_many(&sorted) }
+}
+
+/// As a list of conditions: see [`super::keys`].
+fn logs_locked(keys: &[CouponKey]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(512 + keys.len() * 80);
+    out.extend_from_slice(b"SELECT ");
+    out.extend_from_slice(COLUMNS);
+    out.extend_from_slice(b" FROM coupon c FORCE INDEX (PRIMARY)");
+    out.extend_from_slice(STEPS);
+    for (index, key) in keys.iter().enumerate() {
+        out.extend_from_slice(if index == 0 { b" WHERE (c.tail=" } else { b" OR (c.tail=" });
+        number(&mut out, tail(key).into());
+        out.extend_from_slice(b" AND c.user_id=");
+        number(&mut out, key.user.get());
+        out.extend_from_slice(b" AND c.template_id=");
+        number(&mut out, key.template.get().into());
+        out.extend_from_slice(b" AND c.seq=");
+        number(&mut out, key.seq.into());
+        out.push(b')');
+    }
+    out.extend_from_slice(b" LOCK IN SHARE MODE");
+    out
+}
+
+fn logs_many(keys: &[CouponKey]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(1024 + keys.len() * 36);
+    out.extend_from_slice(b"SELECT STRAIGHT_JOIN ");
+    out.extend_from_slice(COLUMNS);
+    out.extend_from_slice(b" FROM JSON_TABLE('[");
+    for (index, key) in keys.iter().enumerate() {
+        out.extend_from_slice(if index == 0 { b"[" } else { b",[" });
+        columns(&mut out, key);
+        out.push(b']');
+    }
+    out.extend_from_slice(
+        b"]','$[*]' COLUMNS(\
+          tail SMALLINT UNSIGNED PATH '$[0]' ERROR ON EMPTY ERROR ON ERROR,\
+          user_id BIGINT UNSIGNED PATH '$[1]' ERROR ON EMPTY ERROR ON ERROR,\
+          template_id INT UNSIGNED PATH '$[2]' ERROR ON EMPTY ERROR ON ERROR,\
+          seq SMALLINT UNSIGNED PATH '$[3]' ERROR ON EMPTY ERROR ON ERROR)) k \
+          JOIN coupon c FORCE INDEX (PRIMARY) \
+          ON c.tail=k.tail AND c.user_id=k.user_id AND c.template_id=k.template_id AND c.seq=k.seq",
+    );
+    out.extend_from_slice(STEPS);
+    out
+}
+
+/// One transaction: the steps, unless the primary has another topology version or one of them exists.
+pub(in crate::store::mysql) fn append(steps: &[NewStep], version: u64) -> Vec<u8> {
+    let mut steps: Vec<&NewStep> = steps.iter().collect();
+    steps.sort_unstable_by_key(|new| (tail(&new.key), new.key, new.step.number));
+    let mut out = Vec::with_capacity(256 + steps.len() * 160);
+    out.extend_from_slice(
+        b"BEGIN;INSERT INTO coupon_step (tail,user_id,template_id,seq,step,kind,order_id,state,holder,until_ms,\
+          amount_minor,at_ms) VALUES ",
+    );
+    for (index, new) in steps.iter().enumerate() {
+        if index == 0 {
+            out.extend_from_slice(b"(IF((SELECT topology_version FROM node WHERE id=1 LOCK IN SHARE MODE)=");
+            number(&mut out, version);
+            out.push(b',');
+            number(&mut out, tail(&new.key).into());
+            out.extend_from_slice(b",NULL),");
+        } else {
+            out.extend_from_slice(b",(");
+            number(&mut out, tail(&new.key).into());
+            out.push(b',');
+        }
+        step(&mut out, new);
+    }
+    out.extend_from_slice(b";COMMIT");
+    out
+}
+
+fn tail(key: &CouponKey) -> u16 {
+    Tail::of_user(key.user.get()).get()
+}
+
+fn columns(out: &mut Vec<u8>, key: &CouponKey) {
+    for value in [tail(key).into(), key.user.get(), key.template.get().into()] {
+        number(out, value);
+        out.push(b',');
+    }
+    number(out, key.seq.into());
+}
+
+fn step(out: &mut Vec<u8>, NewStep { key, step, .. }: &NewStep) {
+    let (state, holder, until_ms) = match &step.hold {
+        Hold::Unused => (CouponStatus::Unused, None, 0),
+        Hold::Locked { order, until_ms } => (CouponStatus::Locked, Some(order), *until_ms),
+        Hold::Used { order } => (CouponStatus::Used, Some(order), 0),
+    };
+    for value in [key.user.get(), key.template.get().into(), key.seq.into(), step.number.into()] {
+        number(out, value);
+        out.push(b',');
+    }
+    number(out, step.kind as u64);
+    out.push(b',');
+    hex_text(out, step.order.as_str().as_bytes());
+    out.push(b',');
+    number(out, state as u64);
+    out.push(b',');
+    match holder.filter(|holder| **holder != step.order) {
+        None => out.extend_from_slice(b"NULL"),
+        Some(holder) => hex_text(out, holder.as_str().as_bytes()),
+    }
+    for value in [until_ms, step.amount_minor, step.at_ms] {
+        out.push(b',');
+        number(out, value);
+    }
+    out.push(b')');
+}

@@ -1,0 +1,119 @@
+//! Logs of coupons, off the wire.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use mysql_async::Row;
+use mysql_async::prelude::FromRow;
+use scrip_protocol::v1::{CouponStatus, StepKind};
+use scrip_protocol::{OrderId, RequestId, TemplateId, UserId};
+
+use super::failure::Failed;
+use super::pool::Pool;
+use super::session::{Session, decode};
+use super::sql;
+use crate::store::steps::{CouponKey, CouponLog, Hold, Step};
+use crate::store::{CouponRow, StoreError};
+
+/// A coupon, and one of its steps unless it has none.
+struct Line {
+    user: u64,
+    template: u32,
+    seq: u16,
+    request: Vec<u8>,
+    claimed_at_ms: u64,
+    step: Option<StepLine>,
+}
+
+struct StepLine {
+    number: u16,
+    kind: u8,
+    order: Vec<u8>,
+    state: u8,
+    holder: Option<Vec<u8>>,
+    until_ms: u64,
+    amount_minor: u64,
+    at_ms: u64,
+}
+
+impl FromRow for Line {
+    fn from_row_opt(mut row: Row) -> Result<Self, mysql_async::FromRowError> {
+        let line = line(&mut row);
+        line.ok_or(mysql_async::FromRowError(row))
+    }
+}
+
+/// More columns than a tuple can have.
+fn line(row: &mut Row) -> Option<Line> {
+    let step = match row.take_opt::<Option<u16>, _>(5)?.ok()? {
+        None => None,
+        Some(number) => Some(StepLine {
+            number,
+            kind: row.take_opt(6)?.ok()?,
+            order: row.take_opt(7)?.ok()?,
+            state: row.take_opt(8)?.ok()?,
+            holder: row.take_opt(9)?.ok()?,
+            until_ms: row.take_opt(10)?.ok()?,
+            amount_minor: row.take_opt(11)?.ok()?,
+            at_ms: row.take_opt(12)?.ok()?,
+        }),
+    };
+    Some(Line {
+        user: row.take_opt(0)?.ok()?,
+        template: row.take_opt(1)?.ok()?,
+        seq: row.take_opt(2)?.ok()?,
+        request: row.take_opt(3)?.ok()?,
+        claimed_at_ms: row.take_opt(4)?.ok()?,
+        step,
+    })
+}
+
+/// Runs a query for logs. As for cancellation, see [`Session::packet`].
+pub(super) async fn logs(session: &mut Session, text: &[u8], limit: Duration) -> Result<Vec<CouponLog>, Failed> {
+    let rows = session.packet(text, 1, limit).await?.pop().unwrap_or_default();
+    let mut logs: BTreeMap<CouponKey, CouponLog> = BTreeMap::new();
+    for line in decode::<Line>(rows)? {
+        let template = TemplateId::try_new(line.template).map_err(|_| Failed::unexpected("template 0"))?;
+        let request = RequestId::try_from_slice(&line.request).map_err(|_| Failed::unexpected("a short request id"))?;
+        let row = CouponRow::new(UserId(line.user), template, line.seq, request, line.claimed_at_ms);
+        let step = line.step.map(step).transpose()?;
+        let log = logs.entry(row.key()).or_insert_with(|| CouponLog { row, steps: Vec::new() });
+        log.steps.extend(step);
+    }
+    let mut logs: Vec<CouponLog> = logs.into_values().collect();
+    for log in &mut logs {
+        log.steps.sort_unstable_by_key(|step| step.number);
+        log.row = log.row.held(log.hold());
+    }
+    Ok(logs)
+}
+
+/// One coupon and its log.
+pub(super) async fn log(pool: &Pool, key: CouponKey) -> Result<Option<CouponLog>, StoreError> {
+    let mut lease = pool.lease().await?;
+    let found = logs(&mut lease.session, &sql::steps::logs(&[key], false), pool.target().limits().read).await;
+    let mut found = found.map_err(|failed| failed.not_applied(&pool.target().whom()))?;
+    lease.keep();
+    Ok(found.pop())
+}
+
+fn step(line: StepLine) -> Result<Step, Failed> {
+    let order = order_id(&line.order)?;
+    let holder = line.holder.as_deref().map(order_id).transpose()?.unwrap_or_else(|| order.clone());
+    let hold = match CouponStatus::try_from(i32::from(line.state)) {
+        Ok(CouponStatus::Unused) => Hold::Unused,
+        Ok(CouponStatus::Locked) => Hold::Locked { order: holder, until_ms: line.until_ms },
+        Ok(CouponStatus::Used) => Hold::Used { order: holder },
+        Ok(CouponStatus::Unspecified | CouponStatus::Expired) | Err(_) => {
+            return Err(Failed::unexpected("a state that no step leads to"));
+        }
+    };
+    let kind = StepKind::try_from(i32::from(line.kind)).map_err(|_| Failed::unexpected("a step of no kind"))?;
+    let StepLine { number, amount_minor, at_ms, .. } = line;
+    Ok(Step { number, kind, order, hold, amount_minor, at_ms })
+}
+
+fn order_id(bytes: &[u8]) -> Result<OrderId, Failed> {
+    let text = std::str::from_utf8(bytes).ok();
+    text.and_then(|text| OrderId::try_new(text).ok()).ok_or_else(|| Failed::unexpected("an order id that is none"))
+}
