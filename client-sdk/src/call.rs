@@ -79,14 +79,21 @@ impl Call {
                 | Wire::ReturnCoupons(_)
                 | Wire::CreateTemplate(_)
                 | Wire::SetTemplateStatus(_)
-                | Wire::Replenish(_) => true,
+                | Wire::Replenish(_)
+                | Wire::CreateBulkJob(_)
+                | Wire::AddBulkUsers(_)
+                | Wire::StartBulkJob(_)
+                | Wire::SetBulkJobState(_) => true,
                 Wire::Hello(_)
                 | Wire::Ping(_)
                 | Wire::GetClaim(_)
                 | Wire::ListCoupons(_)
                 | Wire::GetCoupon(_)
                 | Wire::GetTemplate(_)
-                | Wire::ListTemplates(_) => false,
+                | Wire::ListTemplates(_)
+                | Wire::GetBulkJob(_)
+                | Wire::ListBulkJobs(_)
+                | Wire::ListBulkResults(_) => false,
             },
         }
     }
@@ -141,6 +148,15 @@ fn fits(operation: &Wire, answer: &Answer) -> bool {
         }
         Wire::ListTemplates(_) => matches!(answer, Answer::TemplatePage(_)),
         Wire::Replenish(_) => matches!(answer, Answer::StockChange(_)),
+        Wire::CreateBulkJob(create) => {
+            matches!(answer, Answer::BulkJob(job) if job.request_id.0 == *create.request_id)
+        }
+        Wire::AddBulkUsers(add) => matches!(answer, Answer::BulkUsersAdded(job) if job.get() == add.job_id),
+        Wire::StartBulkJob(start) => matches!(answer, Answer::BulkJob(job) if job.job.get() == start.job_id),
+        Wire::SetBulkJobState(set) => matches!(answer, Answer::BulkJob(job) if job.job.get() == set.job_id),
+        Wire::GetBulkJob(get) => matches!(answer, Answer::BulkProgress(now) if now.job.job.get() == get.job_id),
+        Wire::ListBulkJobs(_) => matches!(answer, Answer::BulkJobPage(_)),
+        Wire::ListBulkResults(_) => matches!(answer, Answer::BulkResultPage(_)),
         Wire::Ping(ping) => matches!(answer, Answer::Pong(nonce) if *nonce == ping.nonce),
         Wire::Hello(_) => false,
     }

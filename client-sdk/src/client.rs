@@ -23,11 +23,13 @@ use crate::link::{Status, session};
 use crate::reply::Outcome;
 use crate::shared::{Shared, sweep};
 
+mod bulk;
 mod coupons;
 mod health;
 mod orders;
 mod templates;
 
+pub use bulk::{Bulk, BulkResults};
 pub use coupons::CouponPages;
 pub use health::{ConnectionHealth, ConnectionState};
 

@@ -23,7 +23,7 @@
 //! | `client`   | [`Client`] and its operations                                                       |
 //! | [`blocking`] | the same for code without a runtime                                               |
 //! | `stream`   | [`ClaimStream`]: many claims in flight without a task for each                      |
-//! | `coupon`, `order`, `template`, `rule` | what goes in and comes out, typed                        |
+//! | `coupon`, `order`, `template`, `rule`, `bulk` | what goes in and comes out, typed                |
 //! | `error`, `failure` | an enum for each operation; what is known about a failure                   |
 //! | `config`, `secret` | what a client is told, and every violation of it                            |
 //! | `shared`   | picks connections; `shared/outcome` decides what becomes of a call after an attempt |
@@ -33,6 +33,7 @@
 
 pub mod blocking;
 mod budget;
+mod bulk;
 mod call;
 mod client;
 mod config;
@@ -54,19 +55,25 @@ mod stream;
 mod table;
 mod template;
 
-pub use client::{Client, ConnectionHealth, ConnectionState, CouponPages};
+pub use bulk::{
+    BulkCursor, BulkJob, BulkJobPage, BulkJobQuery, BulkJobState, BulkOutcome, BulkProgress, BulkResult,
+    BulkResultPage, NewBulkJob,
+};
+pub use client::{Bulk, BulkResults, Client, ConnectionHealth, ConnectionState, CouponPages};
 pub use config::{BackoffConfig, ClientConfig, ConfigError, RetryConfig, Violation};
 pub use coupon::{Claim, Coupon, CouponCursor, CouponPage, CouponQuery, CouponStatus};
 pub use error::{
-    ClaimError, ConnectError, CreateTemplateError, GetClaimError, GetCouponError, GetTemplateError, ListCouponsError,
-    ListTemplatesError, OrderError, PingError, ProxyFailure, ReplenishError, SetStatusError,
+    AddBulkUsersError, ClaimError, ConnectError, CreateBulkJobError, CreateTemplateError, GetBulkJobError,
+    GetClaimError, GetCouponError, GetTemplateError, ListBulkJobsError, ListBulkResultsError, ListCouponsError,
+    ListTemplatesError, OrderError, PingError, ProxyFailure, ReplenishError, SetBulkJobStateError, SetStatusError,
+    StartBulkJobError, SubmitBulkJobError,
 };
 pub use failure::Failure;
 pub use order::{CouponHistory, CouponStep, Redemption, StepKind};
 pub use request_id::mint_request_id;
 pub use rule::{Applicability, Benefit, DailyLimit, Rules, Selection, Stacking};
 pub use scrip_protocol::v1::Code;
-pub use scrip_protocol::{CouponId, Disposition, OrderId, RequestId, TemplateId, UserId};
+pub use scrip_protocol::{BulkJobId, CouponId, Disposition, OrderId, RequestId, TemplateId, UserId};
 pub use secret::Secret;
 pub use stream::{ClaimStream, Completion};
 pub use template::{StockChange, Template, TemplateDefinition, TemplatePage, TemplateQuery, TemplateStatus, Validity};

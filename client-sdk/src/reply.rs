@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use prost::Message;
+use scrip_protocol::BulkJobId;
 use scrip_protocol::frame::{self, FrameError};
 use scrip_protocol::v1::response::Result as Wire;
 use scrip_protocol::v1::{Code, GoAway, Response};
 
+use crate::bulk::{BulkJob, BulkJobPage, BulkProgress, BulkResultPage};
 use crate::coupon::{Coupon, CouponPage};
 use crate::failure::Failure;
 use crate::order::CouponHistory;
@@ -24,6 +26,11 @@ pub(crate) enum Answer {
     Template(Box<Template>),
     TemplatePage(TemplatePage),
     StockChange(StockChange),
+    BulkJob(BulkJob),
+    BulkUsersAdded(BulkJobId),
+    BulkProgress(Box<BulkProgress>),
+    BulkJobPage(BulkJobPage),
+    BulkResultPage(BulkResultPage),
 }
 
 pub(crate) type Outcome = Result<Answer, Failure>;
@@ -89,6 +96,13 @@ fn outcome(response: Response) -> Result<Outcome, Malformed> {
         Some(Wire::Template(template)) => Answer::Template(Box::new(Template::from_wire(*template)?)),
         Some(Wire::TemplatePage(page)) => Answer::TemplatePage(TemplatePage::from_wire(page)?),
         Some(Wire::StockChange(change)) => Answer::StockChange(StockChange::from_wire(change)?),
+        Some(Wire::BulkJob(job)) => Answer::BulkJob(BulkJob::from_wire(&job)?),
+        Some(Wire::BulkUsersAdded(added)) => {
+            Answer::BulkUsersAdded(BulkJobId::try_new(added.job_id).map_err(|_| Malformed("the id of a bulk job"))?)
+        }
+        Some(Wire::BulkProgress(progress)) => Answer::BulkProgress(Box::new(BulkProgress::from_wire(&progress)?)),
+        Some(Wire::BulkJobPage(page)) => Answer::BulkJobPage(BulkJobPage::from_wire(&page)?),
+        Some(Wire::BulkResultPage(page)) => Answer::BulkResultPage(BulkResultPage::from_wire(page)?),
         Some(Wire::Pong(pong)) => Answer::Pong(pong.nonce),
         Some(Wire::Welcome(_) | Wire::GoAway(_)) | None => return Err(Malformed("an OK without its result")),
     }))

@@ -4,6 +4,7 @@
 //! Pure functions that a client calls before it sends and a proxy calls before it works. They do not know the time, the
 //! template or the caller; what depends on those is the proxy's to decide.
 
+mod bulk;
 mod definition;
 mod order;
 mod request;
@@ -13,6 +14,10 @@ mod rule;
 use std::fmt;
 use std::ops::RangeInclusive;
 
+pub use bulk::{
+    check_add_bulk_users, check_create_bulk_job, check_get_bulk_job, check_list_bulk_jobs, check_list_bulk_results,
+    check_set_bulk_job_state, check_start_bulk_job,
+};
 pub use definition::{check_definition, check_total_after};
 pub use order::{
     check_get_coupon, check_lock_coupons, check_redeem_coupons, check_return_coupons, check_unlock_coupons,
@@ -23,7 +28,7 @@ pub use request::{
 };
 pub use response::check_response;
 
-use crate::id::{RequestId, TemplateId};
+use crate::id::{BulkJobId, RequestId, TemplateId};
 use crate::limits::{DETAIL_LEN_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, VALUE_LEN_MAX};
 
 /// One field that is not as it must be.
@@ -90,6 +95,12 @@ impl Violations {
     fn template_id(&mut self, field: &'static str, id: u32) {
         if TemplateId::try_new(id).is_err() {
             self.add(field, id, "give the id that CreateTemplate answered");
+        }
+    }
+
+    fn bulk_job_id(&mut self, field: &'static str, id: u32) {
+        if BulkJobId::try_new(id).is_err() {
+            self.add(field, id, "give the id that CreateBulkJob answered");
         }
     }
 

@@ -169,6 +169,18 @@ codes! {
     DailyLimitReached: Some(NotApplied), Some(Rules),
         "The user has claimed as many coupons of the template today as one user may in a day.",
         "Ask again on the next day of the template; see day_starts_at_utc_offset_minutes.";
+    BulkJobNotFound: Some(NotApplied), Some(Rules),
+        "No bulk job has this id.",
+        "Correct the id: CreateBulkJob answered it.";
+    BulkJobSealed: Some(NotApplied), Some(Rules),
+        "The bulk job was started, so its list is closed.",
+        "Create another job for other users. If a start was lost on the way, send it again.";
+    BulkCountMismatch: Some(NotApplied), Some(Rules),
+        "The list of the bulk job has not as many users as the start said.",
+        "Add the users that are missing, or start with the number in the detail.";
+    BulkJobCancelled: Some(NotApplied), Some(Rules),
+        "The bulk job was cancelled.",
+        "Create another job for the users without a coupon.";
 
     CouponNotFound: Some(NotApplied), Some(Rules),
         "The id is not one of this deployment's, or no such coupon exists.",

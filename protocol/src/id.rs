@@ -32,6 +32,9 @@ pub enum IdError {
     /// An order id is 1 to [`ORDER_ID_LEN_MAX`] bytes without control characters.
     #[error("an order id is 1 to {ORDER_ID_LEN_MAX} bytes, none of them a control character")]
     Order,
+    /// The id of a bulk job is 1 to 4,294,967,295.
+    #[error("the id of a bulk job is 1 to 4294967295, not 0")]
+    BulkJobZero,
 }
 
 /// A user of the caller's.
@@ -41,6 +44,10 @@ pub struct UserId(pub u64);
 /// A template: 1 to 4,294,967,295.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TemplateId(NonZeroU32);
+
+/// A bulk job: 1 to 4,294,967,295.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BulkJobId(NonZeroU32);
 
 /// What the caller minted for one request: 16 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -102,6 +109,19 @@ impl TemplateId {
     }
 }
 
+impl BulkJobId {
+    /// # Errors
+    /// [`IdError::BulkJobZero`]
+    pub fn try_new(id: u32) -> Result<Self, IdError> {
+        NonZeroU32::new(id).map(Self).ok_or(IdError::BulkJobZero)
+    }
+
+    /// The number itself.
+    pub fn get(self) -> u32 {
+        self.0.get()
+    }
+}
+
 impl fmt::Display for UserId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -109,6 +129,12 @@ impl fmt::Display for UserId {
 }
 
 impl fmt::Display for TemplateId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for BulkJobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }

@@ -75,6 +75,12 @@ limits! {
         "a coupon that is locked and freed for ever, and whose log no page holds";
     TIME_MAX_MS: i64 = 253_402_300_799_999, "milliseconds since 1970-01-01 UTC (the end of the year 9999)",
         "a time that a database or a calendar cannot hold, and microseconds sent as milliseconds";
+    BULK_USERS_PER_REQUEST_MAX: usize = 5_000, "users",
+        "a list in one request that no proxy reads, because its frame is above the limit";
+    BULK_RANGE_PER_REQUEST_MAX: u64 = 50_000, "users",
+        "a few bytes of a range making a proxy write rows for minutes";
+    BULK_RATE_MAX: u32 = 1_000_000, "users a second",
+        "a rate that no clock of a proxy can pace";
     VALIDITY_MAX_S: u64 = 100 * 365 * 86_400, "seconds (a hundred years)",
         "an overflow where a validity is added to the time of the claim";
     DEFINITION_LEN_MAX: usize = 32 * 1024, "bytes",

@@ -23,6 +23,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::caller::{Caller, Callers};
+use crate::bulk;
 use crate::flow::Flow;
 use crate::operation::Operation;
 use crate::outbox::{Outbox, Ticket};
@@ -32,6 +33,9 @@ const READ_LEN: usize = 64 * 1024;
 
 /// Starts an operation besides claims, which answers by itself.
 pub type StartOperation = Arc<dyn Fn(Operation, Ticket, Instant) + Send + Sync>;
+
+/// Starts a request about bulk jobs, which answers by itself.
+pub type StartBulk = Arc<dyn Fn(bulk::desk::Operation, Ticket, Instant) + Send + Sync>;
 
 /// Bounds of connections; each is explained in the proxy's configuration.
 #[derive(Debug, Clone)]
@@ -62,6 +66,8 @@ pub struct Reception {
     pub flow: Arc<Flow>,
     /// The other operations.
     pub start: StartOperation,
+    /// Bulk jobs.
+    pub bulk: StartBulk,
     /// Who may call.
     pub callers: Callers,
     /// Bounds.

@@ -368,7 +368,8 @@ impl Flow {
         self.serves(template, slot) && !self.stock[template.slots[slot].shard].slow.load(Ordering::Relaxed)
     }
 
-    fn lane_of(&self, user: UserId) -> usize {
+    /// The record lane that serves a user: an index into [`Flow::record`].
+    pub fn lane_of(&self, user: UserId) -> usize {
         let primary = usize::from(self.primary_index[usize::from(Tail::of_user(user.get()).get())]);
         let lanes = u64::from(self.limits.lanes_per_primary);
         primary * lanes as usize + (user.get() / 10_000 % lanes) as usize

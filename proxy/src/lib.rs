@@ -20,6 +20,7 @@
 //! | [`stock_lane`], [`record_lane`] | the two stages that talk to stores |
 //! | [`settle`], [`keeper`] | re-deriving stock from the ledgers, and when |
 //! | [`operation`] | everything that is not a claim |
+//! | [`bulk`] | bulk issue: lists of users, worked on beside live claims |
 //! | [`store`] | traits, and the stores on Redis and MySQL |
 //! | [`pipeline`], [`tasks`], [`mod@run`] | starting it all |
 //! | [`config`], [`cli`], [`admin`], [`telemetry`], [`meter`] | for operators |
@@ -27,6 +28,7 @@
 pub mod admin;
 pub mod admission;
 pub mod audit;
+pub mod bulk;
 pub mod claim;
 pub mod cli;
 pub mod clock;

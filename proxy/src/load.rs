@@ -52,8 +52,17 @@ impl Load {
 
     /// The wait behind all claims on their way; zero while the lane is not loaded.
     pub fn wait(&self) -> Duration {
-        let ahead = self.ahead.load(Ordering::Relaxed) as u64;
-        Duration::from_nanos(self.ns_per_claim.load(Ordering::Relaxed).saturating_mul(ahead))
+        self.wait_behind(self.ahead())
+    }
+
+    /// The wait behind so many claims.
+    pub fn wait_behind(&self, claims: usize) -> Duration {
+        Duration::from_nanos(self.ns_per_claim.load(Ordering::Relaxed).saturating_mul(claims as u64))
+    }
+
+    /// All claims on their way.
+    pub fn ahead(&self) -> usize {
+        self.ahead.load(Ordering::Relaxed)
     }
 }
 

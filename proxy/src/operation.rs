@@ -95,19 +95,7 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
                 operation => operation,
             };
             let effect = operation.effect();
-            let mut work = pin!(operations.carry_out(operation, deadline));
-            // A panic drops the ticket, which says that the outcome is unknown.
-            match timeout_at(deadline, &mut work).await {
-                Ok(Ok(answer)) => ticket.answer(answer),
-                Ok(Err(Refusal { code, detail })) => ticket.refuse(code, detail, 0),
-                Err(_) if effect == Effect::Read => {
-                    ticket.refuse(Code::DeadlineExceeded, "the deadline passed before it was read".to_owned(), 0);
-                }
-                Err(_) => {
-                    ticket.refuse(Code::OutcomeUnknown, "the deadline passed; it goes on".to_owned(), 0);
-                    drop(work.await);
-                }
-            }
+            answer_in_time(operations.carry_out(operation, deadline), effect, ticket, deadline).await;
         });
     }
 
@@ -128,6 +116,29 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
 
 fn answer(template: Template) -> Answer {
     Answer::Template(Box::new(template))
+}
+
+/// Answers with what the work came to, at the deadline at the latest. Work that changes something then goes on to its
+/// end.
+pub(crate) async fn answer_in_time(
+    work: impl Future<Output = Result<Answer, Refusal>>,
+    effect: Effect,
+    ticket: Ticket,
+    deadline: Instant,
+) {
+    let mut work = pin!(work);
+    // A panic drops the ticket, which says that the outcome is unknown.
+    match timeout_at(deadline, &mut work).await {
+        Ok(Ok(answer)) => ticket.answer(answer),
+        Ok(Err(Refusal { code, detail })) => ticket.refuse(code, detail, 0),
+        Err(_) if effect == Effect::Read => {
+            ticket.refuse(Code::DeadlineExceeded, "the deadline passed before it was read".to_owned(), 0);
+        }
+        Err(_) => {
+            ticket.refuse(Code::OutcomeUnknown, "the deadline passed; it goes on".to_owned(), 0);
+            drop(work.await);
+        }
+    }
 }
 
 fn invalid(detail: impl ToString) -> Refusal {

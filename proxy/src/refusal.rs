@@ -4,6 +4,7 @@
 use scrip_protocol::v1::Code;
 
 use crate::settle::SettleError;
+use crate::store::bulk::BulkError;
 use crate::store::{FenceError, MetaError, StoreError};
 
 /// An answer other than OK.
@@ -46,6 +47,23 @@ impl Refusal {
     /// A failed call to a primary.
     pub fn of_primary(error: &StoreError, effect: Effect) -> Self {
         Self::new(of_store(error, Code::PrimaryUnavailable, effect), error.to_string())
+    }
+
+    /// A request about a bulk job that failed.
+    pub fn of_bulk(error: &BulkError, effect: Effect) -> Self {
+        let code = match error {
+            BulkError::NotFound => Code::BulkJobNotFound,
+            BulkError::TemplateNotFound => Code::TemplateNotFound,
+            BulkError::RequestIdReused => Code::RequestIdReused,
+            BulkError::Sealed => Code::BulkJobSealed,
+            BulkError::Cancelled => Code::BulkJobCancelled,
+            BulkError::State(_) => Code::InvalidTransition,
+            BulkError::CountMismatch { .. } => Code::BulkCountMismatch,
+            BulkError::Contended => Code::Contended,
+            BulkError::Meta(error) => of_store(error, Code::MetaUnavailable, effect),
+            BulkError::Primary { error, .. } => of_store(error, Code::PrimaryUnavailable, effect),
+        };
+        Self::new(code, error.to_string())
     }
 
     /// A settle that stopped, before anything that the caller asked for took effect.

@@ -14,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, Component, Health, Status, ready};
 use crate::admission::caller::Callers;
+use crate::bulk::desk::Desk;
+use crate::bulk::runner::Runner;
 use crate::clock::Clock;
 use crate::config::{Config, Limits};
 use crate::connection::{ConnectionLimits, Reception};
@@ -81,14 +83,17 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()> + Send + 'st
     let (tasks, running) = Tasks::on_tokio();
     let operations = start(&config, &flow, errands, &stores, &health, &tasks)?;
     tasks.spawn(telemetry::upkeep(metrics.clone()));
+    let runner = Runner::new(Arc::clone(&flow), stores.meta.clone(), rand::random(), tasks.clone());
+    tasks.spawn(Arc::clone(&runner).run());
+    let desk = Desk::new(Arc::clone(&flow), stores.meta.clone(), tasks.clone());
     let stopped = CancellationToken::new();
     tasks.spawn(report_weak_settings(Arc::clone(&topology), config.mysql_limits()));
     announce(&config, &listener, &admin_listener)?;
     let stop = stopped.clone().cancelled_owned();
-    let admin = tokio::spawn(admin::serve(admin_listener, Arc::clone(&health), render(&flow, metrics), stop));
+    let admin = tokio::spawn(admin::serve(admin_listener, Arc::clone(&health), render(&flow, runner, metrics), stop));
     health.set(Component::Serving, Status::Up);
 
-    let reception = Arc::new(reception(&config, &topology, flow, operations));
+    let reception = Arc::new(reception(&config, &topology, flow, operations, desk));
     let draining = {
         let health = Arc::clone(&health);
         async move {
@@ -160,9 +165,9 @@ fn start(
     Ok(operations)
 }
 
-fn render(flow: &Arc<Flow>, metrics: PrometheusHandle) -> admin::Render {
+fn render(flow: &Arc<Flow>, bulk: Arc<Runner<MysqlStore>>, metrics: PrometheusHandle) -> admin::Render {
     let flow = Arc::clone(flow);
-    Arc::new(move || metrics.render() + &flow.meter.render() + &flow.render())
+    Arc::new(move || metrics.render() + &flow.meter.render() + &flow.render() + &bulk.render())
 }
 
 /// Says where it listens, in the log and in the ready file.
@@ -175,11 +180,18 @@ fn announce(config: &Config, listener: &TcpListener, admin: &TcpListener) -> Res
     ready::write(path, &ready).map_err(RunError::ReadyFile)
 }
 
-fn reception(config: &Config, topology: &Topology, flow: Arc<Flow>, operations: RealOperations) -> Reception {
+fn reception(
+    config: &Config,
+    topology: &Topology,
+    flow: Arc<Flow>,
+    operations: RealOperations,
+    desk: Desk<MysqlStore>,
+) -> Reception {
     let limits = &config.limits;
     Reception {
         flow,
         start: Arc::new(move |operation, ticket, deadline| operations.start(operation, ticket, deadline)),
+        bulk: Arc::new(move |operation, ticket, deadline| desk.start(operation, ticket, deadline)),
         callers: Callers::new(&config.callers, Instant::now()),
         limits: ConnectionLimits {
             frame_len_max: limits.frame_len_max,

@@ -6,11 +6,13 @@
 //! | [`StockStore`]  | the Redis shards: a cache of one number per sub-stock | [`redis`]         |
 //! | [`RecordStore`] | the MySQL primaries: coupons, ledgers, fences         | [`mysql`]         |
 //! | [`MetaStore`]   | the meta schema: templates, epochs, allotments        | [`mysql`]         |
+//! | [`bulk::BulkStore`] | bulk jobs, their lists and their results            | [`mysql`]         |
 //! | [`cache::CacheStore`] | the second level of the template cache          | [`redis`]         |
 //!
 //! Nothing behind these traits may send a release, an install or a record twice: each call is one attempt, and an
 //! outcome that is not known is reported as unknown.
 
+pub mod bulk;
 pub mod cache;
 pub mod mysql;
 pub mod redis;

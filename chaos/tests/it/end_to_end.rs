@@ -4,6 +4,7 @@
 //! testbed and have templates and users of their own; cases that break something have a testbed of their own.
 
 mod audit;
+mod bulk;
 mod claim;
 mod daily;
 mod frame;

@@ -77,7 +77,7 @@ async fn each_refusal_has_its_variant_and_is_not_sent_again() {
 async fn a_code_of_a_newer_proxy_means_what_its_range_says() {
     let fake = Fake::start().await;
     let (client, mut proxy) = pair(&fake).await;
-    for (number, disposition) in [(42, Disposition::NotApplied), (95, Disposition::Unknown), (7, Disposition::Unknown)]
+    for (number, disposition) in [(89, Disposition::NotApplied), (95, Disposition::Unknown), (7, Disposition::Unknown)]
     {
         let task = spawn_claim(&client, claim(1));
         let (id, _) = proxy.claim().await;

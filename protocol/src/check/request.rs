@@ -1,5 +1,9 @@
 //! What a client sends.
 
+use super::bulk::{
+    check_add_bulk_users, check_create_bulk_job, check_get_bulk_job, check_list_bulk_jobs, check_list_bulk_results,
+    check_set_bulk_job_state, check_start_bulk_job,
+};
 use super::order::{
     check_get_coupon, check_lock_coupons, check_redeem_coupons, check_return_coupons, check_unlock_coupons,
 };
@@ -46,6 +50,13 @@ fn check_operation(operation: &Operation) -> Vec<Violation> {
         Operation::ListTemplates(list) => check_list_templates(list),
         Operation::SetTemplateStatus(set) => check_set_template_status(set),
         Operation::Replenish(replenish) => check_replenish(replenish),
+        Operation::CreateBulkJob(create) => check_create_bulk_job(create),
+        Operation::AddBulkUsers(add) => check_add_bulk_users(add),
+        Operation::StartBulkJob(start) => check_start_bulk_job(start),
+        Operation::SetBulkJobState(set) => check_set_bulk_job_state(set),
+        Operation::GetBulkJob(get) => check_get_bulk_job(get),
+        Operation::ListBulkJobs(list) => check_list_bulk_jobs(list),
+        Operation::ListBulkResults(list) => check_list_bulk_results(list),
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Violation, Violations};
 use crate::id::CouponId;
 use crate::limits::{COUPON_STEPS_MAX, DETAIL_LEN_MAX, RETRY_AFTER_MAX_MS, SUB_STOCKS_MAX};
 use crate::v1::response::Result;
-use crate::v1::{Code, Coupon, CouponHistory, Response, Template};
+use crate::v1::{BulkJob, BulkResult, Code, Coupon, CouponHistory, Response, Template};
 
 /// What is wrong with a response; empty: nothing. A client that finds something treats the outcome as unknown: the
 /// proxy is broken, or is not one.
@@ -23,6 +23,14 @@ pub fn check_response(response: &Response) -> Vec<Violation> {
         Some(Result::Template(template)) => check_template(&mut found, template),
         Some(Result::TemplatePage(page)) => page.templates.iter().for_each(|one| check_template(&mut found, one)),
         Some(Result::StockChange(change)) => found.template_id("stock_change.template_id", change.template_id),
+        Some(Result::BulkJob(job)) => check_bulk_job(&mut found, job),
+        Some(Result::BulkUsersAdded(added)) => found.bulk_job_id("bulk_users_added.job_id", added.job_id),
+        Some(Result::BulkProgress(progress)) => match &progress.job {
+            Some(job) => check_bulk_job(&mut found, job),
+            None => found.add("bulk_progress.job", "missing", "progress is that of a job"),
+        },
+        Some(Result::BulkJobPage(page)) => page.jobs.iter().for_each(|job| check_bulk_job(&mut found, job)),
+        Some(Result::BulkResultPage(page)) => page.results.iter().for_each(|one| check_bulk_result(&mut found, one)),
         Some(Result::Welcome(_) | Result::Pong(_) | Result::GoAway(_)) | None => {}
     }
     found.0
@@ -48,6 +56,17 @@ fn check_history(found: &mut Violations, history: &CouponHistory) {
         let value = format!("{} steps", history.steps.len());
         found.add("coupon_history.steps", value, format!("a coupon has at most {COUPON_STEPS_MAX}"));
     }
+}
+
+fn check_bulk_job(found: &mut Violations, job: &BulkJob) {
+    found.bulk_job_id("bulk_job.job_id", job.job_id);
+    found.request_id("bulk_job.request_id", &job.request_id);
+    found.template_id("bulk_job.template_id", job.template_id);
+}
+
+fn check_bulk_result(found: &mut Violations, result: &BulkResult) {
+    let len = if result.code() == Code::Ok { 16 } else { 0 };
+    found.bytes("bulk_result.coupon_id", result.coupon_id.len(), len..=len);
 }
 
 fn check_template(found: &mut Violations, template: &Template) {

@@ -3,6 +3,7 @@
 //! The bytes were written by another implementation (`tests/golden.py`); the messages stand in `requests` and
 //! `responses`.
 
+mod bulk;
 mod requests;
 mod responses;
 

@@ -11,6 +11,7 @@ use scrip_protocol::{PROTOCOL_VERSION, RequestId, TemplateId, UserId, check};
 use tokio::time::Instant;
 
 use super::Connection;
+use crate::bulk::desk::Operation as Bulk;
 use crate::claim::{Attempt, refuse};
 use crate::flow::{Arrival, Purpose};
 use crate::operation::Operation;
@@ -52,6 +53,13 @@ impl Connection {
                 (self.reception.start)(Operation::SetTemplateStatus(set), ticket, deadline);
             }
             Asked::Replenish(replenish) => (self.reception.start)(Operation::Replenish(replenish), ticket, deadline),
+            Asked::CreateBulkJob(create) => (self.reception.bulk)(Bulk::Create(create), ticket, deadline),
+            Asked::AddBulkUsers(add) => (self.reception.bulk)(Bulk::Add(add), ticket, deadline),
+            Asked::StartBulkJob(start) => (self.reception.bulk)(Bulk::Start(start), ticket, deadline),
+            Asked::SetBulkJobState(set) => (self.reception.bulk)(Bulk::SetState(set), ticket, deadline),
+            Asked::GetBulkJob(get) => (self.reception.bulk)(Bulk::Get(get), ticket, deadline),
+            Asked::ListBulkJobs(list) => (self.reception.bulk)(Bulk::List(list), ticket, deadline),
+            Asked::ListBulkResults(list) => (self.reception.bulk)(Bulk::Results(list), ticket, deadline),
             // Answered above.
             Asked::Ping(_) | Asked::Hello(_) => drop(ticket),
         }

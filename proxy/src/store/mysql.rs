@@ -10,6 +10,7 @@
 //! | `steps`      | logs of coupons                                                       |
 //! | `ledger`     | ledgers and fences                                                    |
 //! | `meta`       | templates, epochs, allotments                                         |
+//! | `bulk`       | bulk jobs, their lists and their entries                              |
 //! | `terms`      | the servers behind the primaries, and their terms                     |
 //! | `dial`       | connecting, and whether it is the server that the topology means      |
 //! | `session`    | one connection, set up                                                |
@@ -21,6 +22,7 @@
 //! | `schema`     | the migrations, and which of them a server has                        |
 //! | `sql`        | every SQL text                                                        |
 
+mod bulk;
 pub mod check;
 mod dial;
 mod facts;

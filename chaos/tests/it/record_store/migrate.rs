@@ -24,7 +24,10 @@ async fn migrating_again_changes_nothing_and_two_at_once_agree() {
         };
         let mut all = [applied(&reports.0), applied(&reports.1)].concat();
         all.sort();
-        assert_eq!(all, ["meta 1", "primary 1", "primary 1", "primary 2", "primary 2"]);
+        assert_eq!(
+            all,
+            ["meta 1", "meta 2", "primary 1", "primary 1", "primary 2", "primary 2", "primary 3", "primary 3"]
+        );
     })
     .await;
 }

@@ -10,7 +10,7 @@ use scrip_protocol::v1::{
 };
 
 /// How many operations there are.
-pub(super) const OPERATIONS: usize = 15;
+pub(super) const OPERATIONS: usize = 22;
 
 /// The name of an operation in the names of the vectors.
 pub(super) fn operation(operation: &Operation) -> &'static str {
@@ -30,6 +30,13 @@ pub(super) fn operation(operation: &Operation) -> &'static str {
         Operation::ListTemplates(_) => "list_templates",
         Operation::SetTemplateStatus(_) => "set_template_status",
         Operation::Replenish(_) => "replenish",
+        Operation::CreateBulkJob(_) => "create_bulk_job",
+        Operation::AddBulkUsers(_) => "add_bulk_users",
+        Operation::StartBulkJob(_) => "start_bulk_job",
+        Operation::SetBulkJobState(_) => "set_bulk_job_state",
+        Operation::GetBulkJob(_) => "get_bulk_job",
+        Operation::ListBulkJobs(_) => "list_bulk_jobs",
+        Operation::ListBulkResults(_) => "list_bulk_results",
     }
 }
 
@@ -99,6 +106,7 @@ pub(super) fn cases() -> Vec<(&'static str, Request)> {
     cases.extend(listings());
     cases.extend(of_orders());
     cases.extend(of_operators());
+    cases.extend(super::bulk::operations());
     let named = |(name, id, deadline_ms, operation)| (name, Request { id, deadline_ms, operation: Some(operation) });
     cases.into_iter().map(named).collect()
 }

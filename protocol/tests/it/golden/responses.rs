@@ -9,7 +9,7 @@ use scrip_protocol::v1::{
 use super::requests::{definition, fixed};
 
 /// How many kinds of results there are.
-pub(super) const RESULTS: usize = 10;
+pub(super) const RESULTS: usize = 15;
 
 /// The name of a result in the names of the vectors.
 pub(super) fn result(result: &Result) -> &'static str {
@@ -24,11 +24,17 @@ pub(super) fn result(result: &Result) -> &'static str {
         Result::Template(_) => "template",
         Result::TemplatePage(_) => "template_page",
         Result::StockChange(_) => "stock_change",
+        Result::BulkJob(_) => "bulk_job",
+        Result::BulkUsersAdded(_) => "bulk_users_added",
+        Result::BulkProgress(_) => "bulk_progress",
+        Result::BulkJobPage(_) => "bulk_job_page",
+        Result::BulkResultPage(_) => "bulk_result_page",
     }
 }
 
 pub(super) fn cases() -> Vec<(&'static str, Response)> {
-    let mut cases: Vec<_> = results().into_iter().map(|(name, id, result)| (name, ok(id, result))).collect();
+    let mut cases: Vec<_> =
+        results().into_iter().chain(super::bulk::results()).map(|(name, id, result)| (name, ok(id, result))).collect();
     cases.extend(refusals());
     cases
 }

@@ -7,7 +7,7 @@ use mysql_async::Error;
 use crate::store::{RecordError, StoreError};
 
 /// A column that must not be NULL was given NULL: how the packets say that a fence does not match.
-const ER_BAD_NULL_ERROR: u16 = 1048;
+pub(super) const ER_BAD_NULL_ERROR: u16 = 1048;
 /// The database does not exist.
 pub(super) const ER_BAD_DB_ERROR: u16 = 1049;
 /// A row with this key exists.

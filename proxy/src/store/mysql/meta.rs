@@ -134,12 +134,12 @@ impl MetaStore for MysqlStore {
 }
 
 impl MysqlStore {
-    fn meta(&self) -> &Pool {
+    pub(super) fn meta(&self) -> &Pool {
         &self.inner.meta
     }
 
     /// One read in a snapshot of its own.
-    async fn read<R: mysql_async::prelude::FromRow + Send + 'static>(
+    pub(super) async fn read<R: mysql_async::prelude::FromRow + Send + 'static>(
         &self,
         text: &'static str,
         params: impl Into<mysql_async::Params> + Send,

@@ -13,8 +13,12 @@ pub(super) enum Part {
     Meta,
 }
 
-const PRIMARY: &[&str] = &[include_str!("migrations/primary_0001.sql"), include_str!("migrations/primary_0002.sql")];
-const META: &[&str] = &[include_str!("migrations/meta_0001.sql")];
+const PRIMARY: &[&str] = &[
+    include_str!("migrations/primary_0001.sql"),
+    include_str!("migrations/primary_0002.sql"),
+    include_str!("migrations/primary_0003.sql"),
+];
+const META: &[&str] = &[include_str!("migrations/meta_0001.sql"), include_str!("migrations/meta_0002.sql")];
 
 impl Part {
     /// As `schema_version` spells it.

@@ -1,0 +1,249 @@
+//! Bulk jobs as callers see them.
+
+use std::time::Duration;
+
+use scrip_protocol::v1::{self, Code};
+use scrip_protocol::{BulkJobId, CouponId, RequestId, TemplateId, UserId};
+
+use crate::reply::Malformed;
+
+/// What a job is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewBulkJob {
+    /// Every user of its list gets one coupon of this template.
+    pub template: TemplateId,
+    /// At most so many users a second, over all proxies: 1 to 1,000,000. None: as fast as claims of callers leave room for.
+    pub rate_per_s: Option<u32>,
+    /// Not before this, in milliseconds since 1970-01-01 UTC. None: at once.
+    pub start_at_ms: Option<i64>,
+}
+
+impl NewBulkJob {
+    /// At once, and as fast as claims of callers leave room for.
+    pub fn new(template: TemplateId) -> Self {
+        Self { template, rate_per_s: None, start_at_ms: None }
+    }
+}
+
+/// A job and where it is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BulkJob {
+    /// Its id.
+    pub job: BulkJobId,
+    /// The request that created it.
+    pub request_id: RequestId,
+    /// What it is to do.
+    pub new: NewBulkJob,
+    /// Where it is in its life.
+    pub state: BulkJobState,
+    /// Milliseconds since 1970-01-01 UTC.
+    pub created_at_ms: i64,
+    /// Users on its list; 0 until it was started.
+    pub users: u64,
+}
+
+/// Where a job is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum BulkJobState {
+    /// Users may be added.
+    Uploading,
+    /// Its list is being counted. A start that was lost on the way is sent again.
+    Starting,
+    /// Started: it issues from its start time on.
+    Running,
+    /// Issues nothing until it is resumed.
+    Paused,
+    /// Cancelled; what was issued before is still being written down.
+    Cancelling,
+    /// Every user of its list has a result, which does not change any more.
+    Cancelled,
+    /// Every user of its list has a result, which does not change any more.
+    Finished,
+    /// A state that this version does not know.
+    Newer(i32),
+}
+
+impl BulkJobState {
+    /// Nothing of the job changes any more.
+    pub fn is_final(self) -> bool {
+        match self {
+            Self::Cancelled | Self::Finished => true,
+            Self::Uploading | Self::Starting | Self::Running | Self::Paused | Self::Cancelling | Self::Newer(_) => {
+                false
+            }
+        }
+    }
+}
+
+/// How far a job is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BulkProgress {
+    /// The job.
+    pub job: BulkJob,
+    /// Users who have its coupon.
+    pub issued: u64,
+    /// Users without a result yet.
+    pub pending: u64,
+    /// Users who get none, and why, in the order of the codes.
+    pub refused: Vec<(Code, u64)>,
+    /// Users a second that got their result in the last ten seconds.
+    pub recent_per_s: u32,
+    /// What is left at that pace; none: not known, or nothing is left.
+    pub left: Option<Duration>,
+}
+
+impl BulkProgress {
+    /// Users who have a result.
+    pub fn done(&self) -> u64 {
+        self.issued + self.refused.iter().map(|(_, users)| users).sum::<u64>()
+    }
+}
+
+/// What became of one user of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BulkOutcome {
+    /// Not decided yet.
+    Pending,
+    /// The user has the coupon.
+    Issued(CouponId),
+    /// The user gets none, and why. [`Code::Unspecified`]: for a reason that this version does not know.
+    Refused(Code),
+}
+
+/// The result of one user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BulkResult {
+    /// Whose.
+    pub user: UserId,
+    /// What.
+    pub outcome: BulkOutcome,
+    /// When it was written down, in milliseconds since 1970-01-01 UTC; none while it is pending.
+    pub done_at_ms: Option<i64>,
+}
+
+/// Which jobs to list.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BulkJobQuery {
+    /// Only those of this state.
+    pub state: Option<BulkJobState>,
+    /// Jobs on a page: 1 to 500; 0: 50.
+    pub page_size: u32,
+    /// Only those with a higher id.
+    pub after: Option<BulkJobId>,
+}
+
+/// Some jobs, in the order of their ids.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BulkJobPage {
+    /// The jobs.
+    pub jobs: Vec<BulkJob>,
+    /// Ask for those after this one; none: this was the last page.
+    pub next: Option<BulkJobId>,
+}
+
+/// Where a listing of results goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BulkCursor(pub(crate) bytes::Bytes);
+
+/// Some results.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BulkResultPage {
+    /// The results.
+    pub results: Vec<BulkResult>,
+    /// Where the next page begins; none: this was the last.
+    pub next: Option<BulkCursor>,
+}
+
+fn job_id(number: u32) -> Result<BulkJobId, Malformed> {
+    BulkJobId::try_new(number).map_err(|_| Malformed("the id of a bulk job"))
+}
+
+impl BulkJob {
+    pub(crate) fn from_wire(wire: &v1::BulkJob) -> Result<Self, Malformed> {
+        let template = TemplateId::try_new(wire.template_id).map_err(|_| Malformed("a template id"))?;
+        let rate_per_s = (wire.rate_per_s != 0).then_some(wire.rate_per_s);
+        let start_at_ms = (wire.start_at_ms != 0).then_some(wire.start_at_ms);
+        Ok(Self {
+            job: job_id(wire.job_id)?,
+            request_id: RequestId::try_from_slice(&wire.request_id).map_err(|_| Malformed("a request id"))?,
+            new: NewBulkJob { template, rate_per_s, start_at_ms },
+            state: BulkJobState::from_number(wire.state),
+            created_at_ms: wire.created_at_ms,
+            users: wire.users,
+        })
+    }
+}
+
+impl BulkProgress {
+    pub(crate) fn from_wire(wire: &v1::BulkProgress) -> Result<Self, Malformed> {
+        let job = BulkJob::from_wire(wire.job.as_ref().ok_or(Malformed("progress without its job"))?)?;
+        let (mut issued, mut pending, mut refused) = (0, 0, Vec::new());
+        for count in &wire.counts {
+            match Code::try_from(count.code) {
+                Ok(Code::Ok) => issued += count.users,
+                Ok(Code::Unspecified) => pending += count.users,
+                code => refused.push((code.unwrap_or_default(), count.users)),
+            }
+        }
+        let left = (wire.left_ms > 0).then(|| Duration::from_millis(wire.left_ms));
+        Ok(Self { job, issued, pending, refused, recent_per_s: wire.recent_per_s, left })
+    }
+}
+
+impl BulkResult {
+    fn from_wire(wire: &v1::BulkResult) -> Result<Self, Malformed> {
+        let outcome = match Code::try_from(wire.code) {
+            Ok(Code::Unspecified) => BulkOutcome::Pending,
+            Ok(Code::Ok) => {
+                BulkOutcome::Issued(CouponId::try_from_slice(&wire.coupon_id).map_err(|_| Malformed("a coupon id"))?)
+            }
+            code => BulkOutcome::Refused(code.unwrap_or_default()),
+        };
+        let done_at_ms = (wire.done_at_ms != 0).then_some(wire.done_at_ms);
+        Ok(Self { user: UserId(wire.user_id), outcome, done_at_ms })
+    }
+}
+
+impl BulkJobPage {
+    pub(crate) fn from_wire(wire: &v1::BulkJobPage) -> Result<Self, Malformed> {
+        let jobs = wire.jobs.iter().map(BulkJob::from_wire).collect::<Result<_, _>>()?;
+        Ok(Self { jobs, next: BulkJobId::try_new(wire.next_after_job_id).ok() })
+    }
+}
+
+impl BulkResultPage {
+    pub(crate) fn from_wire(wire: v1::BulkResultPage) -> Result<Self, Malformed> {
+        let results = wire.results.iter().map(BulkResult::from_wire).collect::<Result<_, _>>()?;
+        let next = (!wire.next_cursor.is_empty()).then_some(BulkCursor(wire.next_cursor));
+        Ok(Self { results, next })
+    }
+}
+
+impl BulkJobState {
+    fn from_number(number: i32) -> Self {
+        match v1::BulkJobState::try_from(number) {
+            Ok(v1::BulkJobState::Uploading) => Self::Uploading,
+            Ok(v1::BulkJobState::Starting) => Self::Starting,
+            Ok(v1::BulkJobState::Running) => Self::Running,
+            Ok(v1::BulkJobState::Paused) => Self::Paused,
+            Ok(v1::BulkJobState::Cancelling) => Self::Cancelling,
+            Ok(v1::BulkJobState::Cancelled) => Self::Cancelled,
+            Ok(v1::BulkJobState::Finished) => Self::Finished,
+            Ok(v1::BulkJobState::Unspecified) | Err(_) => Self::Newer(number),
+        }
+    }
+
+    pub(crate) fn number(self) -> i32 {
+        match self {
+            Self::Uploading => v1::BulkJobState::Uploading.into(),
+            Self::Starting => v1::BulkJobState::Starting.into(),
+            Self::Running => v1::BulkJobState::Running.into(),
+            Self::Paused => v1::BulkJobState::Paused.into(),
+            Self::Cancelling => v1::BulkJobState::Cancelling.into(),
+            Self::Cancelled => v1::BulkJobState::Cancelled.into(),
+            Self::Finished => v1::BulkJobState::Finished.into(),
+            Self::Newer(number) => number,
+        }
+    }
+}
