@@ -5,8 +5,9 @@
 //! that cannot be read makes the verdict incomplete, never clean.
 //!
 //! - `sql`: every query. `link`: a connection in a snapshot.
-//! - `meta`, `scan`: what is read. `compare`: the checks, pure. `report`: what comes out.
+//! - `meta`, `scan`: what is read. `compare`: the checks, pure. `bulk`: both, for bulk jobs. `report`: what comes out.
 
+mod bulk;
 mod compare;
 mod link;
 mod meta;

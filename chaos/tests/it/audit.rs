@@ -10,8 +10,16 @@ use scrip_proxy::audit::{self, AuditError, Kind, Options, Report, Verdict};
 use scrip_shard_config::{Address, Local, SecretRef, StockSpec, Topology, local};
 
 const DATABASE: &str = "scrip_audit";
-const PRIMARY_SCHEMA: &str = include_str!("../../../proxy/src/store/mysql/migrations/primary_0001.sql");
-const META_SCHEMA: &str = include_str!("../../../proxy/src/store/mysql/migrations/meta_0001.sql");
+/// The request id of bulk job 1.
+const BULK_REQUEST: &str = "6a6a6a6a6a6a6a6a6a6a6a6a6a6a6a6a";
+const PRIMARY_SCHEMA: [&str; 2] = [
+    include_str!("../../../proxy/src/store/mysql/migrations/primary_0001.sql"),
+    include_str!("../../../proxy/src/store/mysql/migrations/primary_0003.sql"),
+];
+const META_SCHEMA: [&str; 2] = [
+    include_str!("../../../proxy/src/store/mysql/migrations/meta_0001.sql"),
+    include_str!("../../../proxy/src/store/mysql/migrations/meta_0002.sql"),
+];
 
 /// A change by hand on one primary (or on meta, which is on primary 0), how to undo it, and what the audit has to say.
 struct Case {
@@ -23,7 +31,7 @@ struct Case {
 }
 
 /// Users 1 to 3 on primary 0 and 5001 to 5003 on primary 1 hold two coupons each of template 1: 12 units of 20, over
-/// sub-stocks 0 and 4.
+/// sub-stocks 0 and 4. The second ones of users 3 and 5003 are those of bulk job 1, which user 1 could not have.
 const CASES: &[Case] = &[
     Case {
         primary: 0,
@@ -145,6 +153,41 @@ const CASES: &[Case] = &[
         kind: Kind::FenceAboveMeta,
         words: "p01 template 1 sub-stock 04 a fence is above the epoch of meta: expected at most epoch 3, found 4",
     },
+    Case {
+        primary: 0,
+        change: "DELETE FROM bulk_entry WHERE user_id = 1",
+        undo: "INSERT INTO bulk_entry VALUES (1, 1, 1, 37, 0, 5)",
+        kind: Kind::BulkListDiffers,
+        words: "p00 template 1 bulk job 1 a list has not the users that it was started with: expected 2 users, found 1",
+    },
+    Case {
+        primary: 0,
+        change: "UPDATE meta_bulk_job SET users = 4",
+        undo: "UPDATE meta_bulk_job SET users = 3",
+        kind: Kind::BulkListDiffers,
+        words: "template 1 bulk job 1 a list has not the users that it was started with: expected 4 users, found 3",
+    },
+    Case {
+        primary: 0,
+        change: "UPDATE bulk_entry SET result = 0 WHERE user_id = 1",
+        undo: "UPDATE bulk_entry SET result = 37 WHERE user_id = 1",
+        kind: Kind::BulkPending,
+        words: "p00 template 1 bulk job 1 a job has ended, and users have no result: expected none pending, found 1",
+    },
+    Case {
+        primary: 0,
+        change: "UPDATE bulk_entry SET result = 1, coupon_seq = 1 WHERE user_id = 1",
+        undo: "UPDATE bulk_entry SET result = 37, coupon_seq = 0 WHERE user_id = 1",
+        kind: Kind::BulkResultDiffers,
+        words: "p00 template 1 bulk job 1 results are not as the coupons: expected a coupon for each, found 1 without",
+    },
+    Case {
+        primary: 1,
+        change: "UPDATE bulk_entry SET result = 37 WHERE user_id = 5003",
+        undo: "UPDATE bulk_entry SET result = 1 WHERE user_id = 5003",
+        kind: Kind::BulkResultDiffers,
+        words: "p01 template 1 bulk job 1 results are not as the coupons: expected no coupon, found 1 with one",
+    },
 ];
 
 #[tokio::test]
@@ -192,11 +235,11 @@ async fn set_up(testbed: &Testbed) -> Arc<Topology> {
     for (index, database) in testbed.primaries().iter().enumerate() {
         let mut conn = Conn::new(Opts::from(database.options())).await.expect("connected");
         conn.query_drop(format!("CREATE DATABASE {DATABASE}")).await.expect("created");
-        run(database, PRIMARY_SCHEMA).await;
+        run(database, &PRIMARY_SCHEMA.concat()).await;
         run(database, &format!("INSERT INTO node VALUES (1, {index}, 1)")).await;
         run(database, &seed(index)).await;
     }
-    run(testbed.primary(0), META_SCHEMA).await;
+    run(testbed.primary(0), &META_SCHEMA.concat()).await;
     seed_meta(testbed.primary(0)).await;
     topology(testbed)
 }
@@ -207,12 +250,19 @@ fn seed(index: usize) -> String {
     let mut sql = String::new();
     for user in (1..=3).map(|user| user + 5000 * index) {
         for (seq, sub_stock, claimed_at_ms) in [(1, 0, 0), (2, 4, 86_400_000)] {
-            let request = format!("RPAD('{user}/{seq}', 16, '.')");
+            let request = match (user % 5_000, seq) {
+                (3, 2) => format!("UNHEX(LEFT(SHA2('scrip bulk {BULK_REQUEST} {user}', 256), 32))"),
+                _ => format!("RPAD('{user}/{seq}', 16, '.')"),
+            };
             sql.push_str(&format!(
                 "INSERT INTO coupon VALUES ({user}, {user}, 1, {seq}, {request}, {sub_stock}, {claimed_at_ms}, 1);"
             ));
         }
     }
+    sql.push_str(match index {
+        0 => "INSERT INTO bulk_entry VALUES (1, 1, 1, 37, 0, 5), (1, 3, 3, 1, 2, 5);",
+        _ => "INSERT INTO bulk_entry VALUES (1, 5003, 5003, 1, 2, 5);",
+    });
     for (sub_stock, stripe, issued) in [(0, 0, 0), (0, 1, 3), (4, 0, 0), (4, 1, 3)] {
         sql.push_str(&format!(
             "INSERT INTO stock_ledger VALUES (1, {sub_stock}, {stripe}, 3, REPEAT('s', 16), {issued});"
@@ -230,7 +280,9 @@ async fn seed_meta(database: &Database) {
             "INSERT INTO meta_template VALUES (1, REPEAT('r', 16), UNHEX('{definition}'), 2, 20, 0, 0, 1, \
              UNHEX('00000004'), 2); \
              INSERT INTO meta_sub_stock (template_id, sub_stock, allotment, epoch, settled_epoch, drained_epoch) \
-             VALUES (1, 0, 10, 3, 3, 0), (1, 4, 10, 3, 3, 0)"
+             VALUES (1, 0, 10, 3, 3, 0), (1, 4, 10, 3, 3, 0); \
+             INSERT INTO meta_bulk_job VALUES (1, UNHEX('{BULK_REQUEST}'), 1, 0, 0, 0, 7, 2, 3); \
+             INSERT INTO meta_bulk_slice (job_id, primary_id, users, done, owner) VALUES (1, 0, 2, 1, 0), (1, 1, 1, 1, 0)"
         ),
     )
     .await;

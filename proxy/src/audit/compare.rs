@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use scrip_shard_config::PrimaryId;
 
+use super::bulk;
 use super::meta::{Key, MetaView, Template};
 use super::report::{Finding, Kind};
 use super::scan::{Ledger, Scan};
@@ -48,7 +49,7 @@ impl Place {
     fn finding(self, kind: Kind, expected: impl ToString, found: impl ToString) -> Finding {
         let Place { primary, template, sub_stock, user } = self;
         let (expected, found) = (expected.to_string(), found.to_string());
-        Finding { kind, promise: kind.promise(), primary, template, sub_stock, user, expected, found }
+        Finding { kind, promise: kind.promise(), primary, template, sub_stock, user, job: None, expected, found }
     }
 }
 
@@ -60,7 +61,9 @@ pub(super) fn compare(evidence: &Evidence<'_>) -> Vec<Finding> {
         ledger_rows(&mut findings, *id, scan, evidence);
         users(&mut findings, *id, scan, evidence.after);
         places(&mut findings, *id, scan);
+        findings.extend(bulk::compare(*id, &evidence.before.jobs, &scan.lists));
     }
+    findings.extend(bulk::totals(&evidence.before.jobs));
     totals(&mut findings, evidence);
     findings.sort();
     findings

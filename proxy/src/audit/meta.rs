@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use prost::Message;
 use scrip_protocol::v1::{TemplateDefinition, TemplateStatus};
 
+use super::bulk;
 use super::link::{Link, LinkError};
 use super::sql;
 
@@ -48,6 +49,7 @@ pub(super) struct SubStock {
 pub(super) struct MetaView {
     pub(super) templates: BTreeMap<u32, Template>,
     pub(super) sub_stocks: BTreeMap<Key, SubStock>,
+    pub(super) jobs: bulk::Jobs,
 }
 
 type TemplateRow = (u32, Vec<u8>, i32, u64, bool, u64, Vec<u8>, u16);
@@ -63,6 +65,7 @@ impl MetaView {
         Ok(MetaView {
             templates: templates.into_iter().map(|row| template(row, &pending)).collect::<Result<_, _>>()?,
             sub_stocks: sub_stocks.collect(),
+            jobs: bulk::jobs(link).await?,
         })
     }
 }

@@ -44,6 +44,12 @@ pub enum Kind {
     FenceAboveMeta,
     /// Meta's list of sub-stocks and its records of them differ.
     SubStocksDiffer,
+    /// The list of a bulk job has not as many users as it was started with.
+    BulkListDiffers,
+    /// A bulk job has ended, and users of its list have no result.
+    BulkPending,
+    /// A result of a bulk job says that there is a coupon, and there is none; or the other way round.
+    BulkResultDiffers,
 }
 
 impl Kind {
@@ -60,7 +66,7 @@ impl Kind {
             | Kind::UnknownSubStock
             | Kind::SubStocksDiffer => 1,
             Kind::SoldOutTooSoon => 2,
-            Kind::RequestTwice => 3,
+            Kind::RequestTwice | Kind::BulkListDiffers | Kind::BulkPending | Kind::BulkResultDiffers => 3,
             Kind::SeqGap | Kind::LimitExceeded | Kind::DailyLimitExceeded | Kind::TailDiffers | Kind::ForeignTail => 4,
             Kind::LedgerDiffers => 5,
         }
@@ -84,6 +90,9 @@ impl Kind {
             Kind::LedgerRows => "ledger rows are missing, or too many",
             Kind::FenceAboveMeta => "a fence is above the epoch of meta",
             Kind::SubStocksDiffer => "the template's sub-stocks are not those of meta",
+            Kind::BulkListDiffers => "a list has not the users that it was started with",
+            Kind::BulkPending => "a job has ended, and users have no result",
+            Kind::BulkResultDiffers => "results are not as the coupons",
         }
     }
 }
@@ -103,6 +112,8 @@ pub struct Finding {
     pub sub_stock: Option<u16>,
     /// Of which user.
     pub user: Option<u64>,
+    /// Of which bulk job.
+    pub job: Option<u32>,
     /// What should be there.
     pub expected: String,
     /// What is there.
@@ -122,6 +133,9 @@ impl fmt::Display for Finding {
         }
         if let Some(user) = self.user {
             write!(f, "user {user} ")?;
+        }
+        if let Some(job) = self.job {
+            write!(f, "bulk job {job} ")?;
         }
         write!(f, "{}: expected {}, found {}", self.kind.words(), self.expected, self.found)
     }
@@ -188,7 +202,7 @@ pub struct Report {
 const PROMISES: [(u8, &str); 5] = [
     (1, "no oversell: issued <= allotted <= total, by the ledgers of all primaries"),
     (2, "no undersell: sold out is said only when all is issued"),
-    (3, "exactly once: no request made two coupons"),
+    (3, "exactly once: no request made two coupons, and bulk jobs add up to their lists"),
     (4, "the limits per user: densely numbered, on the one right primary"),
     (5, "durable: every unit that was issued is a coupon that is there"),
 ];

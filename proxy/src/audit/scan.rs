@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use scrip_shard_config::{PrimaryId, Tail, Topology};
 
+use super::bulk;
 use super::link::{Link, LinkError};
 use super::meta::{DailyLimit, Key, MetaView};
 use super::sql;
@@ -85,6 +86,7 @@ pub(super) struct Scan {
     pub(super) above_daily_limit: Vec<AboveDailyLimit>,
     pub(super) misplaced: Vec<Misplaced>,
     pub(super) foreign_tails: Vec<ForeignTail>,
+    pub(super) lists: BTreeMap<u32, bulk::List>,
 }
 
 impl Scan {
@@ -110,6 +112,7 @@ impl Scan {
         scan.foreign_tails = foreign_tails(link, id, topology).await?;
         scan.above_limit = above_limit(link, &scan.coupons, before).await?;
         scan.above_daily_limit = above_daily_limit(link, &scan.coupons, before).await?;
+        scan.lists = bulk::lists(link, &before.jobs).await?;
         Ok(scan)
     }
 }

@@ -48,3 +48,16 @@ pub(super) const TEMPLATES: &str =
 pub(super) const SUB_STOCKS: &str = "SELECT template_id, sub_stock, allotment, epoch FROM meta_sub_stock";
 /// Templates with a withdrawal that waits for its fences.
 pub(super) const WITHDRAWALS: &str = "SELECT DISTINCT template_id FROM meta_stock_change WHERE units_applied IS NULL";
+
+/// Every bulk job.
+pub(super) const JOBS: &str =
+    "SELECT job_id, create_request_id, template_id, CAST(state AS SIGNED), users FROM meta_bulk_job";
+/// The users of every bulk job that was started, by primary.
+pub(super) const SLICES: &str = "SELECT job_id, primary_id, users FROM meta_bulk_slice";
+/// The list of a bulk job beside the coupons of its request ids, which `bulk::request_of` derives in the same way: one
+/// range of both clustered indexes. 1: OK.
+pub(super) const LIST: &str = "SELECT COUNT(*), CAST(COALESCE(SUM(e.result = 0), 0) AS UNSIGNED), \
+     CAST(COALESCE(SUM(e.result = 1 AND (c.seq IS NULL OR c.seq <> e.coupon_seq)), 0) AS UNSIGNED), \
+     CAST(COALESCE(SUM(e.result > 1 AND c.seq IS NOT NULL), 0) AS UNSIGNED) FROM bulk_entry e \
+     LEFT JOIN coupon c ON c.tail = e.tail AND c.user_id = e.user_id AND c.template_id = ? AND c.request_id = \
+     UNHEX(LEFT(SHA2(CONCAT('scrip bulk ', ?, ' ', e.user_id), 256), 32)) WHERE e.job_id = ?";

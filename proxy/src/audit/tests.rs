@@ -22,6 +22,7 @@ fn meta() -> MetaView {
     MetaView {
         templates: BTreeMap::from([(7, template)]),
         sub_stocks: BTreeMap::from([((7, 0), sub_stock), ((7, 3), sub_stock)]),
+        jobs: BTreeMap::new(),
     }
 }
 
