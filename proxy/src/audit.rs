@@ -5,11 +5,12 @@
 //! that cannot be read makes the verdict incomplete, never clean.
 //!
 //! - `sql`: every query. `link`: a connection in a snapshot.
-//! - `meta`, `scan`: what is read. `compare`: the checks, pure. `bulk`: both, for bulk jobs. `report`: what comes out.
+//! - `meta`, `scan`, `logs`: what is read. `compare`: the checks, pure. `bulk`: both, for bulk jobs. `report`: what comes out.
 
 mod bulk;
 mod compare;
 mod link;
+mod logs;
 mod meta;
 pub mod report;
 mod scan;
@@ -87,6 +88,7 @@ pub async fn run(topology: &Arc<Topology>, options: Options) -> Result<Report, A
         templates: after.templates.len(),
         coupons: scans.values().flat_map(|scan| scan.coupons.values()).map(|coupons| coupons.count).sum(),
         issued: scans.values().flat_map(|scan| scan.ledgers.values()).map(|ledger| ledger.issued).sum(),
+        steps: scans.values().map(|scan| scan.logs.steps).sum(),
         findings,
         took_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
     })

@@ -100,21 +100,26 @@ impl Template {
 
     /// From when to when a coupon claimed then can be used, in milliseconds since 1970-01-01 UTC.
     pub fn validity_ms(&self, claimed_at_ms: u64) -> (i64, i64) {
-        let claimed_at_ms = i64::try_from(claimed_at_ms).unwrap_or(i64::MAX);
-        let after = |seconds: u64| i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000);
-        match &self.record.definition.validity {
-            None => (claimed_at_ms, i64::MAX),
-            Some(Validity::Fixed(fixed)) => (fixed.from_ms, fixed.until_ms),
-            Some(Validity::Relative(relative)) => {
-                let from_ms = claimed_at_ms.saturating_add(after(relative.starts_after_s));
-                (from_ms, from_ms.saturating_add(after(relative.lasts_s)))
-            }
-        }
+        validity_ms(self.record.definition.validity.as_ref(), claimed_at_ms)
     }
 
     /// The limit per user.
     pub fn per_user_limit(&self) -> u16 {
         u16::try_from(self.record.definition.per_user_limit).unwrap_or(u16::MAX)
+    }
+}
+
+/// From when to when a coupon claimed then can be used, in milliseconds since 1970-01-01 UTC.
+pub fn validity_ms(validity: Option<&Validity>, claimed_at_ms: u64) -> (i64, i64) {
+    let claimed_at_ms = i64::try_from(claimed_at_ms).unwrap_or(i64::MAX);
+    let after = |seconds: u64| i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000);
+    match validity {
+        None => (claimed_at_ms, i64::MAX),
+        Some(Validity::Fixed(fixed)) => (fixed.from_ms, fixed.until_ms),
+        Some(Validity::Relative(relative)) => {
+            let from_ms = claimed_at_ms.saturating_add(after(relative.starts_after_s));
+            (from_ms, from_ms.saturating_add(after(relative.lasts_s)))
+        }
     }
 }
 

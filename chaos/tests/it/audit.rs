@@ -12,8 +12,9 @@ use scrip_shard_config::{Address, Local, SecretRef, StockSpec, Topology, local};
 const DATABASE: &str = "scrip_audit";
 /// The request id of bulk job 1.
 const BULK_REQUEST: &str = "6a6a6a6a6a6a6a6a6a6a6a6a6a6a6a6a";
-const PRIMARY_SCHEMA: [&str; 2] = [
+const PRIMARY_SCHEMA: [&str; 3] = [
     include_str!("../../../proxy/src/store/mysql/migrations/primary_0001.sql"),
+    include_str!("../../../proxy/src/store/mysql/migrations/primary_0002.sql"),
     include_str!("../../../proxy/src/store/mysql/migrations/primary_0003.sql"),
 ];
 const META_SCHEMA: [&str; 2] = [
@@ -36,13 +37,13 @@ const CASES: &[Case] = &[
     Case {
         primary: 0,
         change: "DELETE FROM coupon WHERE user_id = 2 AND seq = 2",
-        undo: "INSERT INTO coupon VALUES (2, 2, 1, 2, RPAD('2/2', 16, '.'), 4, 86400000, 1)",
+        undo: "INSERT INTO coupon VALUES (2, 2, 1, 2, RPAD('2/2', 16, '.'), 4, 86400000)",
         kind: Kind::LedgerDiffers,
         words: "p00 template 1 sub-stock 04 the coupons are not as many as the ledger issued: expected 3 issued, found 2",
     },
     Case {
         primary: 1,
-        change: "INSERT INTO coupon VALUES (5004, 5004, 1, 1, RPAD('x', 16, '.'), 0, 0, 1)",
+        change: "INSERT INTO coupon VALUES (5004, 5004, 1, 1, RPAD('x', 16, '.'), 0, 0)",
         undo: "DELETE FROM coupon WHERE user_id = 5004",
         kind: Kind::LedgerDiffers,
         words: "p01 template 1 sub-stock 00 the coupons are not as many as the ledger issued: expected 3 issued, found 4",
@@ -92,13 +93,13 @@ const CASES: &[Case] = &[
     Case {
         primary: 0,
         change: "DELETE FROM coupon WHERE user_id = 3 AND seq = 1",
-        undo: "INSERT INTO coupon VALUES (3, 3, 1, 1, RPAD('3/1', 16, '.'), 0, 0, 1)",
+        undo: "INSERT INTO coupon VALUES (3, 3, 1, 1, RPAD('3/1', 16, '.'), 0, 0)",
         kind: Kind::SeqGap,
         words: "p00 template 1 user 3 the numbers of a user's coupons have a gap: expected 1 to 1, found 1 coupons",
     },
     Case {
         primary: 1,
-        change: "INSERT INTO coupon VALUES (5001, 5001, 1, 3, RPAD('y', 16, '.'), 0, 0, 1)",
+        change: "INSERT INTO coupon VALUES (5001, 5001, 1, 3, RPAD('y', 16, '.'), 0, 0)",
         undo: "DELETE FROM coupon WHERE seq = 3",
         kind: Kind::LimitExceeded,
         words: "p01 template 1 user 5001 a user is above the limit: expected at most 2 a user, found 3 coupons",
@@ -120,14 +121,14 @@ const CASES: &[Case] = &[
     },
     Case {
         primary: 0,
-        change: "INSERT INTO coupon VALUES (5001, 5001, 1, 1, RPAD('z', 16, '.'), 0, 0, 1)",
+        change: "INSERT INTO coupon VALUES (5001, 5001, 1, 1, RPAD('z', 16, '.'), 0, 0)",
         undo: "DELETE FROM coupon WHERE tail = 5001",
         kind: Kind::ForeignTail,
         words: "p00 user 5001 coupons of a tail that belongs to another primary: expected all of them on p01, found 1",
     },
     Case {
         primary: 1,
-        change: "INSERT INTO coupon VALUES (5009, 5009, 9, 1, RPAD('w', 16, '.'), 0, 0, 1)",
+        change: "INSERT INTO coupon VALUES (5009, 5009, 9, 1, RPAD('w', 16, '.'), 0, 0)",
         undo: "DELETE FROM coupon WHERE template_id = 9",
         kind: Kind::UnknownTemplate,
         words: "p01 template 9 sub-stock 00 the template is not in meta",
@@ -188,6 +189,35 @@ const CASES: &[Case] = &[
         kind: Kind::BulkResultDiffers,
         words: "p01 template 1 bulk job 1 results are not as the coupons: expected no coupon, found 1 with one",
     },
+    Case {
+        primary: 0,
+        change: "UPDATE coupon_step SET order_id = 'b' WHERE step = 2",
+        undo: "UPDATE coupon_step SET order_id = 'a' WHERE step = 2",
+        kind: Kind::LogBroken,
+        words: "p00 template 1 user 1 the log of a coupon does not follow the rules: expected no step: \
+                CODE_COUPON_LOCKED, found step 2 of coupon 1",
+    },
+    Case {
+        primary: 0,
+        change: "DELETE FROM coupon_step WHERE step = 1",
+        undo: "INSERT INTO coupon_step VALUES (1, 1, 1, 1, 1, 1, 'a', 2, NULL, 90000000, 0, 86400000)",
+        kind: Kind::LogBroken,
+        words: "p00 template 1 user 1 the log of a coupon does not follow the rules: expected 2 to be number 1",
+    },
+    Case {
+        primary: 0,
+        change: "INSERT INTO coupon_step VALUES (1, 1, 1, 1, 3, 2, 'c', 3, NULL, 0, 0, 86400002)",
+        undo: "DELETE FROM coupon_step WHERE step = 3",
+        kind: Kind::LogBroken,
+        words: "expected no step: CODE_COUPON_USED, found step 3 of coupon 1",
+    },
+    Case {
+        primary: 1,
+        change: "INSERT INTO coupon_step VALUES (5001, 5001, 1, 7, 1, 1, 'a', 2, NULL, 90000000, 0, 86400000)",
+        undo: "DELETE FROM coupon_step",
+        kind: Kind::LogWithoutCoupon,
+        words: "p01 template 1 user 5001 a log of no coupon: expected a coupon, found step 1 of coupon 7",
+    },
 ];
 
 #[tokio::test]
@@ -211,7 +241,7 @@ async fn what_was_changed_by_hand_is_found_and_named() {
 async fn assert_clean(topology: &Arc<Topology>, next: &Case) {
     let report = audit(topology).await.expect("read");
     assert_eq!(report.verdict, Verdict::Clean, "before {}: {report}", next.change);
-    assert_eq!((report.coupons, report.issued, report.primaries, report.templates), (12, 12, 2, 1));
+    assert_eq!((report.coupons, report.issued, report.primaries, report.templates, report.steps), (12, 12, 2, 1, 2));
 }
 
 /// A primary that does not answer, or that is another one, makes the verdict incomplete; meta gone is an error.
@@ -239,6 +269,13 @@ async fn set_up(testbed: &Testbed) -> Arc<Topology> {
         run(database, &format!("INSERT INTO node VALUES (1, {index}, 1)")).await;
         run(database, &seed(index)).await;
     }
+    // Order a locks and redeems the first coupon of user 1.
+    run(
+        testbed.primary(0),
+        "INSERT INTO coupon_step VALUES (1, 1, 1, 1, 1, 1, 'a', 2, NULL, 90000000, 0, 86400000), \
+         (1, 1, 1, 1, 2, 2, 'a', 3, NULL, 0, 250, 86400001)",
+    )
+    .await;
     run(testbed.primary(0), &META_SCHEMA.concat()).await;
     seed_meta(testbed.primary(0)).await;
     topology(testbed)
@@ -255,7 +292,7 @@ fn seed(index: usize) -> String {
                 _ => format!("RPAD('{user}/{seq}', 16, '.')"),
             };
             sql.push_str(&format!(
-                "INSERT INTO coupon VALUES ({user}, {user}, 1, {seq}, {request}, {sub_stock}, {claimed_at_ms}, 1);"
+                "INSERT INTO coupon VALUES ({user}, {user}, 1, {seq}, {request}, {sub_stock}, {claimed_at_ms});"
             ));
         }
     }

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use scrip_shard_config::PrimaryId;
 
 use super::bulk;
+use super::logs::Flaw;
 use super::meta::{Key, MetaView, Template};
 use super::report::{Finding, Kind};
 use super::scan::{Ledger, Scan};
@@ -62,6 +63,7 @@ pub(super) fn compare(evidence: &Evidence<'_>) -> Vec<Finding> {
         users(&mut findings, *id, scan, evidence.after);
         places(&mut findings, *id, scan);
         findings.extend(bulk::compare(*id, &evidence.before.jobs, &scan.lists));
+        logs(&mut findings, *id, scan);
     }
     findings.extend(bulk::totals(&evidence.before.jobs));
     totals(&mut findings, evidence);
@@ -169,6 +171,17 @@ fn places(findings: &mut Vec<Finding>, id: PrimaryId, scan: &Scan) {
         let owner = foreign.owner.map_or("no primary".to_owned(), |owner| owner.to_string());
         let found = format!("{} coupons of tail {:04} here", foreign.count, foreign.tail);
         findings.push(place.finding(Kind::ForeignTail, format!("all of them on {owner}"), found));
+    }
+}
+
+fn logs(findings: &mut Vec<Finding>, id: PrimaryId, scan: &Scan) {
+    for log in &scan.logs.broken {
+        let place = Place::user(id, log.template, log.user);
+        let (kind, what) = match &log.flaw {
+            Flaw::NoCoupon => (Kind::LogWithoutCoupon, "a coupon".to_owned()),
+            Flaw::Broken { expected } => (Kind::LogBroken, expected.clone()),
+        };
+        findings.push(place.finding(kind, what, format!("step {} of coupon {}", log.step, log.seq)));
     }
 }
 

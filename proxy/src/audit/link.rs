@@ -56,6 +56,31 @@ impl Link {
             .map_err(|error| LinkError(format!("unexpected columns ({error}) from: {text}")))
     }
 
+    /// Every row of a query, one after the other: there may be more than fit into memory.
+    pub(super) async fn each<R>(&mut self, text: &'static str, mut take: impl FnMut(R) + Send) -> Result<(), LinkError>
+    where
+        R: FromRow + Send + 'static,
+    {
+        let limit = self.query_timeout;
+        let mut unreadable = None;
+        let reading = async {
+            let result = self.conn.exec_iter(text, ()).await?;
+            let taken = result.for_each_and_drop(|row| match R::from_row_opt(row) {
+                Ok(row) => take(row),
+                Err(error) => unreadable = Some(error),
+            });
+            taken.await
+        };
+        timeout(limit, reading)
+            .await
+            .map_err(|_| LinkError(format!("no answer within {limit:?} to: {text}")))?
+            .map_err(|error| LinkError(error.to_string()))?;
+        match unreadable {
+            None => Ok(()),
+            Some(error) => Err(LinkError(format!("unexpected columns ({error}) from: {text}"))),
+        }
+    }
+
     /// Ends the snapshot and says goodbye. That it fails changes nothing: everything was read.
     pub(super) async fn close(mut self) {
         if self.command(sql::END).await.is_ok() {

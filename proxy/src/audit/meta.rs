@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use prost::Message;
+use scrip_protocol::v1::template_definition::Validity;
 use scrip_protocol::v1::{TemplateDefinition, TemplateStatus};
 
 use super::bulk;
@@ -17,6 +18,7 @@ pub(super) type Key = (u32, u16);
 pub(super) struct Template {
     pub(super) per_user_limit: u32,
     pub(super) daily_limit: Option<DailyLimit>,
+    pub(super) validity: Option<Validity>,
     /// Its ledgers exist: it is published or paused. (One that is closed may never have been published.)
     pub(super) has_ledgers: bool,
     pub(super) total_stock: u64,
@@ -78,6 +80,7 @@ fn template(row: TemplateRow, pending: &BTreeSet<u32>) -> Result<(u32, Template)
     let template = Template {
         per_user_limit: definition.per_user_limit,
         daily_limit: daily_limit(&definition),
+        validity: definition.validity,
         has_ledgers: has_ledgers(status),
         total_stock,
         sold_out,

@@ -24,6 +24,11 @@ pub enum Kind {
     SoldOutTooSoon,
     /// One request id made several coupons.
     RequestTwice,
+    /// The operation log of a coupon tells a life that the rules do not allow: a step that does not follow from those
+    /// before it, or a gap.
+    LogBroken,
+    /// There is a log, and no coupon.
+    LogWithoutCoupon,
     /// A user's coupons of a template are not numbered 1, 2, ...
     SeqGap,
     /// A user holds more than the limit.
@@ -66,9 +71,13 @@ impl Kind {
             | Kind::UnknownSubStock
             | Kind::SubStocksDiffer => 1,
             Kind::SoldOutTooSoon => 2,
-            Kind::RequestTwice | Kind::BulkListDiffers | Kind::BulkPending | Kind::BulkResultDiffers => 3,
+            Kind::RequestTwice
+            | Kind::LogBroken
+            | Kind::BulkListDiffers
+            | Kind::BulkPending
+            | Kind::BulkResultDiffers => 3,
             Kind::SeqGap | Kind::LimitExceeded | Kind::DailyLimitExceeded | Kind::TailDiffers | Kind::ForeignTail => 4,
-            Kind::LedgerDiffers => 5,
+            Kind::LedgerDiffers | Kind::LogWithoutCoupon => 5,
         }
     }
 
@@ -80,6 +89,8 @@ impl Kind {
             Kind::AllotmentsDiffer => "the allotments do not add up to the total",
             Kind::SoldOutTooSoon => "sold out, and units are left",
             Kind::RequestTwice => "one request made several coupons",
+            Kind::LogBroken => "the log of a coupon does not follow the rules",
+            Kind::LogWithoutCoupon => "a log of no coupon",
             Kind::SeqGap => "the numbers of a user's coupons have a gap",
             Kind::LimitExceeded => "a user is above the limit",
             Kind::DailyLimitExceeded => "a user is above the limit of a day",
@@ -193,6 +204,8 @@ pub struct Report {
     pub coupons: u64,
     /// Units that the ledgers say were issued.
     pub issued: u64,
+    /// Steps of orders in the logs of coupons.
+    pub steps: u64,
     /// What is wrong, by kind and place. Of each kind that is listed user by user, at most 100 a primary.
     pub findings: Vec<Finding>,
     /// How long it took, in milliseconds.
@@ -202,15 +215,18 @@ pub struct Report {
 const PROMISES: [(u8, &str); 5] = [
     (1, "no oversell: issued <= allotted <= total, by the ledgers of all primaries"),
     (2, "no undersell: sold out is said only when all is issued"),
-    (3, "exactly once: no request made two coupons, and bulk jobs add up to their lists"),
+    (3, "exactly once: no request made two coupons, logs follow the rules, bulk jobs add up to their lists"),
     (4, "the limits per user: densely numbered, on the one right primary"),
-    (5, "durable: every unit that was issued is a coupon that is there"),
+    (5, "durable: every unit that was issued is a coupon that is there, and so is that of every log"),
 ];
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Report { primaries, templates, coupons, issued, took_ms, .. } = self;
-        writeln!(f, "{primaries} primaries, {templates} templates, {coupons} coupons, {issued} issued, {took_ms} ms")?;
+        let Report { primaries, templates, coupons, issued, steps, took_ms, .. } = self;
+        writeln!(
+            f,
+            "{primaries} primaries, {templates} templates, {coupons} coupons, {issued} issued, {steps} steps of orders, {took_ms} ms"
+        )?;
         for (promise, words) in PROMISES {
             let count = self.findings.iter().filter(|finding| finding.promise == promise).count();
             let verdict = match (count, self.unaudited.is_empty()) {

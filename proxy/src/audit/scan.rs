@@ -6,6 +6,7 @@ use scrip_shard_config::{PrimaryId, Tail, Topology};
 
 use super::bulk;
 use super::link::{Link, LinkError};
+use super::logs::Logs;
 use super::meta::{DailyLimit, Key, MetaView};
 use super::sql;
 
@@ -87,6 +88,7 @@ pub(super) struct Scan {
     pub(super) misplaced: Vec<Misplaced>,
     pub(super) foreign_tails: Vec<ForeignTail>,
     pub(super) lists: BTreeMap<u32, bulk::List>,
+    pub(super) logs: Logs,
 }
 
 impl Scan {
@@ -111,6 +113,7 @@ impl Scan {
         }
         scan.foreign_tails = foreign_tails(link, id, topology).await?;
         scan.above_limit = above_limit(link, &scan.coupons, before).await?;
+        scan.logs = Logs::read(link, before).await?;
         scan.above_daily_limit = above_daily_limit(link, &scan.coupons, before).await?;
         scan.lists = bulk::lists(link, &before.jobs).await?;
         Ok(scan)

@@ -41,6 +41,12 @@ pub(super) const ABOVE_LIMIT: &str = "SELECT user_id, COUNT(*), MAX(seq) FROM co
 pub(super) const ABOVE_DAILY_LIMIT: &str = "SELECT user_id, COUNT(*), MIN(claimed_at_ms) FROM coupon \
      WHERE template_id = ? GROUP BY tail, user_id, (claimed_at_ms + ?) DIV 86400000 HAVING COUNT(*) > ? LIMIT ?";
 
+/// The logs of all coupons, in the order of the primary key: one scan, and the coupon of each step beside it.
+pub(super) const LOGS: &str = "SELECT s.user_id, s.template_id, s.seq, COALESCE(c.request_id, ''), \
+     COALESCE(c.claimed_at_ms, 0), s.step, s.kind, s.order_id, s.state, s.holder, s.until_ms, s.amount_minor, s.at_ms \
+     FROM coupon_step s LEFT JOIN coupon c ON c.tail = s.tail AND c.user_id = s.user_id \
+     AND c.template_id = s.template_id AND c.seq = s.seq ORDER BY s.tail, s.user_id, s.template_id, s.seq, s.step";
+
 /// Every template.
 pub(super) const TEMPLATES: &str =
     "SELECT template_id, definition, status, total_stock, sold_out, revision, sub_stocks, stripes FROM meta_template";

@@ -9,6 +9,7 @@ use super::*;
 fn meta() -> MetaView {
     let template = Template {
         per_user_limit: 2,
+        validity: None,
         daily_limit: Some(DailyLimit { coupons: 1, shift_ms: 0 }),
         has_ledgers: true,
         total_stock: 10,

@@ -92,6 +92,40 @@ pub fn decide(log: &CouponLog, validity: Validity, order: &OrderId, wish: Wish, 
     verdict.map_or_else(|verdict| verdict, |draft| append(log, order, draft, now_ms))
 }
 
+/// Does the log tell a life that the rules allow? Each step must be the one that they decided on those before it, at its
+/// own time.
+///
+/// # Errors
+/// The number of the first step that is not, and why.
+pub fn retrace(log: &CouponLog, validity: Validity) -> Result<(), (u16, String)> {
+    let mut so_far = CouponLog { row: log.row, steps: Vec::with_capacity(log.steps.len()) };
+    for step in &log.steps {
+        let wish = wish_of(step).ok_or((step.number, "a step of no kind".to_owned()))?;
+        match decide(&so_far, validity, &step.order, wish, step.at_ms) {
+            Verdict::Append(decided) if decided == *step => so_far.steps.push(decided),
+            Verdict::Append(decided) => {
+                let Step { number, kind, .. } = decided;
+                let found =
+                    format!("{} to be number {number}, {}, with what follows from it", step.number, kind.as_str_name());
+                return Err((step.number, found));
+            }
+            Verdict::Done => return Err((step.number, "no step: it had been done before".to_owned())),
+            Verdict::Refuse(code) => return Err((step.number, format!("no step: {}", code.as_str_name()))),
+        }
+    }
+    Ok(())
+}
+
+fn wish_of(step: &Step) -> Option<Wish> {
+    Some(match (step.kind, &step.hold) {
+        (StepKind::Locked, Hold::Locked { until_ms, .. }) => Wish::Lock { ttl_ms: until_ms.saturating_sub(step.at_ms) },
+        (StepKind::Redeemed, _) => Wish::Redeem { amount_minor: step.amount_minor },
+        (StepKind::Unlocked | StepKind::Barred, _) => Wish::Unlock,
+        (StepKind::Returned, _) => Wish::Return,
+        (StepKind::Locked | StepKind::Unspecified, _) => return None,
+    })
+}
+
 /// A step without its number: kind, hold after it, amount.
 type Draft = (StepKind, Hold, u64);
 

@@ -49,6 +49,7 @@ pub use self::facts::{Flavour, ServerFacts};
 pub use self::limits::MysqlLimits;
 pub use self::sql::keys::KEYS_MAX;
 pub use self::sql::record::RECORD_ROWS_MAX;
+pub(crate) use self::steps::Line as LogLine;
 pub use self::writer::MysqlWriter;
 
 use self::dial::Target;

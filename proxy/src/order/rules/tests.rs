@@ -167,6 +167,24 @@ fn a_log_that_is_nearly_full_takes_only_the_end_of_what_was_begun() {
     assert!(log.steps.len() <= usize::from(COUPON_STEPS_MAX) && log.next() + 2 > COUPON_STEPS_MAX - RESERVE);
 }
 
+#[test]
+fn a_log_that_was_changed_is_noticed() {
+    let log = after(&[("a", LOCK), ("a", REDEEM), ("b", Wish::Unlock), ("a", Wish::Return)]);
+    assert_eq!(retrace(&log, IN_TIME), Ok(()));
+    let number = |change: fn(&mut CouponLog)| {
+        let mut changed = log.clone();
+        change(&mut changed);
+        retrace(&changed, IN_TIME).map_err(|(number, _)| number)
+    };
+    assert_eq!(number(|log| log.steps[1].order = order("b")), Err(2), "locked by another");
+    assert_eq!(number(|log| drop(log.steps.remove(0))), Err(2), "a gap");
+    assert_eq!(number(|log| log.steps[1].hold = Hold::Unused), Err(2), "a state that does not follow");
+    assert_eq!(number(|log| log.steps[3].amount_minor = 8), Err(4), "more back than was taken off");
+    assert_eq!(number(|log| log.steps.insert(3, Step { number: 4, ..log.steps[1].clone() })), Err(4), "used twice");
+    assert_eq!(retrace(&log, LATE).map_err(|(number, _)| number), Ok(()), "in its time then");
+    assert_eq!(retrace(&log, EARLY).map_err(|(number, _)| number), Err(1));
+}
+
 fn wish() -> impl Strategy<Value = Wish> {
     prop_oneof![
         (1..20_u64).prop_map(|ttl_ms| Wish::Lock { ttl_ms }),
@@ -212,5 +230,6 @@ proptest! {
             };
             prop_assert_eq!(&used, &using);
         }
+        prop_assert_eq!(retrace(&log, IN_TIME), Ok(()));
     }
 }

@@ -16,15 +16,18 @@ use crate::store::steps::{CouponKey, CouponLog, Hold, Step};
 use crate::store::{CouponRow, StoreError};
 
 /// A coupon, and one of its steps unless it has none.
-struct Line {
-    user: u64,
-    template: u32,
-    seq: u16,
-    request: Vec<u8>,
-    claimed_at_ms: u64,
+#[derive(Debug)]
+pub(crate) struct Line {
+    pub(crate) user: u64,
+    pub(crate) template: u32,
+    pub(crate) seq: u16,
+    /// Empty: there is no such coupon.
+    pub(crate) request: Vec<u8>,
+    pub(crate) claimed_at_ms: u64,
     step: Option<StepLine>,
 }
 
+#[derive(Debug)]
 struct StepLine {
     number: u16,
     kind: u8,
@@ -73,10 +76,8 @@ pub(super) async fn logs(session: &mut Session, text: &[u8], limit: Duration) ->
     let rows = session.packet(text, 1, limit).await?.pop().unwrap_or_default();
     let mut logs: BTreeMap<CouponKey, CouponLog> = BTreeMap::new();
     for line in decode::<Line>(rows)? {
-        let template = TemplateId::try_new(line.template).map_err(|_| Failed::unexpected("template 0"))?;
-        let request = RequestId::try_from_slice(&line.request).map_err(|_| Failed::unexpected("a short request id"))?;
-        let row = CouponRow::new(UserId(line.user), template, line.seq, request, line.claimed_at_ms);
-        let step = line.step.map(step).transpose()?;
+        let row = line.coupon().map_err(Failed::unexpected)?;
+        let step = line.step().map_err(Failed::unexpected)?;
         let log = logs.entry(row.key()).or_insert_with(|| CouponLog { row, steps: Vec::new() });
         log.steps.extend(step);
     }
@@ -97,7 +98,21 @@ pub(super) async fn log(pool: &Pool, key: CouponKey) -> Result<Option<CouponLog>
     Ok(found.pop())
 }
 
-fn step(line: StepLine) -> Result<Step, Failed> {
+impl Line {
+    /// The coupon, without its state.
+    pub(crate) fn coupon(&self) -> Result<CouponRow, &'static str> {
+        let template = TemplateId::try_new(self.template).map_err(|_| "template 0")?;
+        let request = RequestId::try_from_slice(&self.request).map_err(|_| "a request id that has not 16 bytes")?;
+        Ok(CouponRow::new(UserId(self.user), template, self.seq, request, self.claimed_at_ms))
+    }
+
+    /// The step.
+    pub(crate) fn step(&self) -> Result<Option<Step>, &'static str> {
+        self.step.as_ref().map(step).transpose()
+    }
+}
+
+fn step(line: &StepLine) -> Result<Step, &'static str> {
     let order = order_id(&line.order)?;
     let holder = line.holder.as_deref().map(order_id).transpose()?.unwrap_or_else(|| order.clone());
     let hold = match CouponStatus::try_from(i32::from(line.state)) {
@@ -105,15 +120,15 @@ fn step(line: StepLine) -> Result<Step, Failed> {
         Ok(CouponStatus::Locked) => Hold::Locked { order: holder, until_ms: line.until_ms },
         Ok(CouponStatus::Used) => Hold::Used { order: holder },
         Ok(CouponStatus::Unspecified | CouponStatus::Expired) | Err(_) => {
-            return Err(Failed::unexpected("a state that no step leads to"));
+            return Err("a state that no step leads to");
         }
     };
-    let kind = StepKind::try_from(i32::from(line.kind)).map_err(|_| Failed::unexpected("a step of no kind"))?;
-    let StepLine { number, amount_minor, at_ms, .. } = line;
+    let kind = StepKind::try_from(i32::from(line.kind)).map_err(|_| "a step of no kind")?;
+    let StepLine { number, amount_minor, at_ms, .. } = *line;
     Ok(Step { number, kind, order, hold, amount_minor, at_ms })
 }
 
-fn order_id(bytes: &[u8]) -> Result<OrderId, Failed> {
+fn order_id(bytes: &[u8]) -> Result<OrderId, &'static str> {
     let text = std::str::from_utf8(bytes).ok();
-    text.and_then(|text| OrderId::try_new(text).ok()).ok_or_else(|| Failed::unexpected("an order id that is none"))
+    text.and_then(|text| OrderId::try_new(text).ok()).ok_or("an order id that is none")
 }
