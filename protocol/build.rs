@@ -7,6 +7,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "proto/scrip/v1/frame.proto",
         "proto/scrip/v1/code.proto",
         "proto/scrip/v1/coupon.proto",
+        "proto/scrip/v1/quote.proto",
         "proto/scrip/v1/rule.proto",
         "proto/scrip/v1/order.proto",
         "proto/scrip/v1/template.proto",
@@ -17,7 +18,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut config = prost_build::Config::new();
     config.bytes(["."]);
     // What is large and rare does not make the claims and coupons beside it larger.
-    for large in ["Request.operation.create_template", "Response.result.template"] {
+    let requests = ["Request.operation.create_template", "Request.operation.quote"];
+    let responses = ["Response.result.template", "Response.result.quote_result"];
+    for large in requests.into_iter().chain(responses) {
         config.boxed(format!(".scrip.v1.{large}"));
     }
     config.compile_fds(descriptors)?;

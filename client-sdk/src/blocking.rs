@@ -5,18 +5,18 @@ use std::sync::mpsc;
 use std::thread;
 
 use scrip_protocol::v1::Code;
-use scrip_protocol::{RequestId, TemplateId, UserId};
+use scrip_protocol::{CouponId, RequestId, TemplateId, UserId};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
 use crate::error::{
     ClaimError, ConnectError, CreateTemplateError, GetClaimError, GetTemplateError, ListCouponsError,
-    ListTemplatesError, PingError, ReplenishError, SetStatusError,
+    ListTemplatesError, PingError, QuoteError, ReplenishError, SetStatusError,
 };
 use crate::failure::Failure;
 use crate::{
-    Claim, ClientConfig, Coupon, CouponCursor, CouponPage, CouponQuery, StockChange, Template, TemplateDefinition,
-    TemplatePage, TemplateQuery,
+    Claim, ClientConfig, Coupon, CouponCursor, CouponPage, CouponQuery, Order, Quote, StockChange, Template,
+    TemplateDefinition, TemplatePage, TemplateQuery,
 };
 
 /// A [`crate::Client`] with a runtime of its own on a background thread. Share it by reference, or put it into an `Arc`: its
@@ -82,6 +82,15 @@ impl Client {
     ) -> Result<CouponPage, ListCouponsError> {
         let (query, after) = (query.clone(), after.cloned());
         self.wait(|client| async move { client.list_coupons(&query, after.as_ref()).await })
+    }
+
+    /// See [`crate::Client::quote`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn quote(&self, user: UserId, order: &Order, coupons: &[CouponId]) -> Result<Quote, QuoteError> {
+        let (order, coupons) = (order.clone(), coupons.to_vec());
+        self.wait(|client| async move { client.quote(user, &order, &coupons).await })
     }
 
     /// See [`crate::Client::create_template`].

@@ -12,6 +12,7 @@ use scrip_protocol::v1::{self, Request};
 use crate::coupon::Claim;
 use crate::delivery::Sink;
 use crate::failure::Failure;
+use crate::quote::Combination;
 use crate::reply::Answer;
 
 #[derive(Debug)]
@@ -89,6 +90,7 @@ impl Call {
                 | Wire::GetClaim(_)
                 | Wire::ListCoupons(_)
                 | Wire::GetCoupon(_)
+                | Wire::Quote(_)
                 | Wire::GetTemplate(_)
                 | Wire::ListTemplates(_)
                 | Wire::GetBulkJob(_)
@@ -142,6 +144,11 @@ fn fits(operation: &Wire, answer: &Answer) -> bool {
         Wire::ReturnCoupons(back) => are(&back.coupon_ids, answer),
         Wire::GetCoupon(get) => {
             matches!(answer, Answer::CouponHistory(history) if history.coupon.coupon_id.0 == *get.coupon_id)
+        }
+        Wire::Quote(quote) => {
+            let lines = quote.order.as_ref().map_or(0, |order| order.lines.len());
+            let is_of_lines = |best: &Combination| best.line_discounts_minor.len() == lines;
+            matches!(answer, Answer::Quote(answer) if answer.best.iter().all(is_of_lines))
         }
         Wire::CreateTemplate(_) | Wire::GetTemplate(_) | Wire::SetTemplateStatus(_) => {
             matches!(answer, Answer::Template(_))

@@ -12,6 +12,7 @@ mod arguments;
 mod command;
 mod definition;
 mod order;
+mod quote;
 mod show;
 
 pub(crate) use arguments::Arguments;

@@ -27,6 +27,7 @@ mod bulk;
 mod coupons;
 mod health;
 mod orders;
+mod quotes;
 mod templates;
 
 pub use bulk::{Bulk, BulkResults};

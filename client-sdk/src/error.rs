@@ -211,6 +211,14 @@ operation_error! {
 }
 
 operation_error! {
+    /// Why an order was not quoted.
+    QuoteError {
+        /// The deadline passed.
+        DeadlineExceeded = DeadlineExceeded,
+    }
+}
+
+operation_error! {
     /// Why a template was not created.
     CreateTemplateError {
         /// The request id belongs to another request.

@@ -23,7 +23,7 @@
 //! | `client`   | [`Client`] and its operations                                                       |
 //! | [`blocking`] | the same for code without a runtime                                               |
 //! | `stream`   | [`ClaimStream`]: many claims in flight without a task for each                      |
-//! | `coupon`, `order`, `template`, `rule`, `bulk` | what goes in and comes out, typed                |
+//! | `coupon`, `order`, `template`, `rule`, `quote`, `bulk` | what goes in and comes out, typed       |
 //! | `error`, `failure` | an enum for each operation; what is known about a failure                   |
 //! | `config`, `secret` | what a client is told, and every violation of it                            |
 //! | `shared`   | picks connections; `shared/outcome` decides what becomes of a call after an attempt |
@@ -45,6 +45,7 @@ mod failure;
 mod link;
 mod order;
 mod policy;
+mod quote;
 mod reply;
 mod request_id;
 mod room;
@@ -65,11 +66,14 @@ pub use coupon::{Claim, Coupon, CouponCursor, CouponPage, CouponQuery, CouponSta
 pub use error::{
     AddBulkUsersError, ClaimError, ConnectError, CreateBulkJobError, CreateTemplateError, GetBulkJobError,
     GetClaimError, GetCouponError, GetTemplateError, ListBulkJobsError, ListBulkResultsError, ListCouponsError,
-    ListTemplatesError, OrderError, PingError, ProxyFailure, ReplenishError, SetBulkJobStateError, SetStatusError,
-    StartBulkJobError, SubmitBulkJobError,
+    ListTemplatesError, OrderError, PingError, ProxyFailure, QuoteError, ReplenishError, SetBulkJobStateError,
+    SetStatusError, StartBulkJobError, SubmitBulkJobError,
 };
 pub use failure::Failure;
 pub use order::{CouponHistory, CouponStep, Redemption, StepKind};
+pub use quote::{
+    ApplicableCoupon, Combination, CombinedCoupon, InapplicableCoupon, Order, OrderLine, Quote, QuoteReason,
+};
 pub use request_id::mint_request_id;
 pub use rule::{Applicability, Benefit, DailyLimit, Rules, Selection, Stacking};
 pub use scrip_protocol::v1::Code;

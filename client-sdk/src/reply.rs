@@ -13,6 +13,7 @@ use crate::bulk::{BulkJob, BulkJobPage, BulkProgress, BulkResultPage};
 use crate::coupon::{Coupon, CouponPage};
 use crate::failure::Failure;
 use crate::order::CouponHistory;
+use crate::quote::Quote;
 use crate::template::{StockChange, Template, TemplatePage};
 
 /// What a proxy answered, when it was OK.
@@ -23,6 +24,7 @@ pub(crate) enum Answer {
     CouponPage(CouponPage),
     OrderCoupons(Vec<Coupon>),
     CouponHistory(CouponHistory),
+    Quote(Box<Quote>),
     Template(Box<Template>),
     TemplatePage(TemplatePage),
     StockChange(StockChange),
@@ -92,6 +94,7 @@ fn outcome(response: Response) -> Result<Outcome, Malformed> {
         Some(Wire::OrderCoupons(order)) => {
             Answer::OrderCoupons(order.coupons.into_iter().map(Coupon::from_wire).collect::<Result<_, _>>()?)
         }
+        Some(Wire::QuoteResult(quote)) => Answer::Quote(Box::new(Quote::from_wire(*quote)?)),
         Some(Wire::CouponHistory(history)) => Answer::CouponHistory(CouponHistory::from_wire(history)?),
         Some(Wire::Template(template)) => Answer::Template(Box::new(Template::from_wire(*template)?)),
         Some(Wire::TemplatePage(page)) => Answer::TemplatePage(TemplatePage::from_wire(page)?),

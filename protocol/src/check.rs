@@ -7,6 +7,7 @@
 mod bulk;
 mod definition;
 mod order;
+mod quote;
 mod request;
 mod response;
 mod rule;
@@ -22,6 +23,7 @@ pub use definition::{check_definition, check_total_after};
 pub use order::{
     check_get_coupon, check_lock_coupons, check_redeem_coupons, check_return_coupons, check_unlock_coupons,
 };
+pub use quote::check_quote;
 pub use request::{
     check_claim, check_create_template, check_get_claim, check_get_template, check_hello, check_list_coupons,
     check_list_templates, check_replenish, check_request, check_set_template_status,

@@ -95,4 +95,16 @@ limits! {
         "a rule that costs each quote a walk over a catalogue";
     CODE_PREFIX_LEN_MAX: usize = 8, "characters",
         "exchange codes that nobody types in";
+    ORDER_LINES_MAX: usize = 100, "lines",
+        "a quote whose splits fit no frame";
+    LINE_CATEGORIES_MAX: usize = 20, "categories",
+        "a line that costs each rule a walk over a catalogue";
+    ORDER_LEN_MAX: usize = 32 * 1024, "bytes",
+        "a quote that fits no frame";
+    QUOTE_COUPONS_MAX: usize = 100, "coupons",
+        "a quote whose answer fits no frame";
+    QUOTE_DETAIL_LEN_MAX: usize = 120, "bytes",
+        "reasons of a quote that fit no frame";
+    COMBINATION_COUPONS_MAX: usize = 16, "coupons",
+        "an order that needs a transaction over any number of coupons";
 }

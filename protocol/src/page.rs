@@ -31,9 +31,18 @@ pub fn template_page(mut templates: Vec<Template>, more: bool) -> TemplatePage {
 
 #[cfg(test)]
 mod tests {
-    use crate::limits::{DEFINITION_LEN_MAX, FRAME_LEN_MAX, PAGE_SIZE_MAX, SUB_STOCKS_MAX, TEMPLATE_NAME_LEN_MAX};
+    use bytes::Bytes;
+
+    use crate::limits::{
+        AMOUNT_MAX_MINOR, COMBINATION_COUPONS_MAX, DEFINITION_LEN_MAX, FRAME_LEN_MAX, ORDER_LEN_MAX, ORDER_LINES_MAX,
+        PAGE_SIZE_MAX, QUOTE_COUPONS_MAX, QUOTE_DETAIL_LEN_MAX, RULE_TEXT_LEN_MAX, SUB_STOCKS_MAX,
+        TEMPLATE_NAME_LEN_MAX,
+    };
     use crate::v1::template_definition::{Benefit, Validity};
-    use crate::v1::{Coupon, CouponPage, FixedValidity, Gift, Response, TemplateDefinition, response};
+    use crate::v1::{
+        ApplicableCoupon, Combination, CombinedCoupon, Coupon, CouponPage, FixedValidity, Gift, InapplicableCoupon,
+        Quote, QuoteResult, Response, TemplateDefinition, response,
+    };
 
     use super::*;
 
@@ -81,6 +90,42 @@ mod tests {
         assert_eq!(rows_that_fit([&largest]), 1);
         let page = template_page(vec![largest.clone(), largest], false);
         assert_eq!((page.templates.len(), page.next_after_template_id), (1, 1));
+    }
+
+    #[test]
+    fn the_largest_quote_fits() {
+        let (coupon_id, text) = (Bytes::from(vec![0xff; 16]), "g".repeat(RULE_TEXT_LEN_MAX));
+        let combined = CombinedCoupon {
+            coupon_id: coupon_id.clone(),
+            template_id: u32::MAX,
+            discount_minor: AMOUNT_MAX_MINOR,
+            line_discounts_minor: vec![AMOUNT_MAX_MINOR; ORDER_LINES_MAX],
+            shipping_discount_minor: AMOUNT_MAX_MINOR,
+            gift_product: text.clone(),
+        };
+        let best = Combination {
+            coupons: vec![combined; COMBINATION_COUPONS_MAX],
+            line_discounts_minor: vec![AMOUNT_MAX_MINOR; ORDER_LINES_MAX],
+            ..Combination::default()
+        };
+        let applicable = ApplicableCoupon {
+            coupon_id: coupon_id.clone(),
+            template_id: u32::MAX,
+            discount_minor: AMOUNT_MAX_MINOR,
+            gift_product: text,
+            valid_until_ms: i64::MAX,
+        };
+        let detail = "d".repeat(QUOTE_DETAIL_LEN_MAX);
+        let inapplicable = InapplicableCoupon { coupon_id, template_id: u32::MAX, reason: i32::MAX, detail };
+        for (applicable, inapplicable) in
+            [(vec![applicable; QUOTE_COUPONS_MAX], Vec::new()), (Vec::new(), vec![inapplicable; QUOTE_COUPONS_MAX])]
+        {
+            let quote = QuoteResult { applicable, inapplicable, best: Some(best.clone()), ..QuoteResult::default() };
+            assert!(quote.encoded_len() < PAGE_LEN_MAX, "{}", quote.encoded_len());
+        }
+        let coupon_ids = vec![Bytes::from(vec![0xff; 16]); QUOTE_COUPONS_MAX];
+        let quote = Quote { user_id: u64::MAX, order: None, coupon_ids };
+        assert!(quote.encoded_len() + ORDER_LEN_MAX < PAGE_LEN_MAX);
     }
 
     #[test]

@@ -383,10 +383,15 @@ impl Flow {
         z ^ (z >> 31)
     }
 
-    /// A row as the caller sees it.
+    /// A row as the caller sees it now.
     pub fn coupon(&self, template: &Template, row: &CouponRow, replayed: bool) -> Coupon {
-        let (valid_from_ms, valid_until_ms) = template.validity_ms(row.claimed_at_ms);
         let now_ms = i64::try_from(self.clock.now_ms()).unwrap_or(i64::MAX);
+        self.coupon_at(template, row, replayed, now_ms)
+    }
+
+    /// A row as it stands at a moment, in milliseconds since 1970-01-01 UTC.
+    pub fn coupon_at(&self, template: &Template, row: &CouponRow, replayed: bool, now_ms: i64) -> Coupon {
+        let (valid_from_ms, valid_until_ms) = template.validity_ms(row.claimed_at_ms);
         let status = status(row, now_ms, valid_until_ms);
         let locked_until_ms = match status {
             CouponStatus::Locked => i64::try_from(row.locked_until_ms).unwrap_or(i64::MAX),

@@ -21,6 +21,7 @@
 //! | [`settle`], [`keeper`] | re-deriving stock from the ledgers, and when |
 //! | [`operation`] | everything that is not a claim |
 //! | [`bulk`] | bulk issue: lists of users, worked on beside live claims |
+//! | [`quote`] | what coupons take off an order: pure |
 //! | [`store`] | traits, and the stores on Redis and MySQL |
 //! | [`pipeline`], [`tasks`], [`mod@run`] | starting it all |
 //! | [`config`], [`cli`], [`admin`], [`telemetry`], [`meter`] | for operators |
@@ -47,6 +48,7 @@ pub mod outbox;
 pub mod pace;
 pub mod pipeline;
 pub mod queue;
+pub mod quote;
 pub mod record_lane;
 pub mod refresh;
 pub mod refusal;

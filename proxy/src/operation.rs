@@ -1,8 +1,9 @@
-//! Operations besides claims: templates, stock, listing. Each runs in a task of its own; what it changes is idempotent,
+//! Operations besides claims: templates, stock, listing, quotes. Each runs in a task of its own; what it changes is idempotent,
 //! so that an outcome which the caller did not learn is learned by asking again.
 
 mod listing;
 mod order;
+mod quote;
 mod stock;
 mod template;
 
@@ -12,7 +13,8 @@ use std::sync::Arc;
 use scrip_protocol::RequestId;
 use scrip_protocol::v1::response::Result as Answer;
 use scrip_protocol::v1::{
-    Code, CreateTemplate, GetCoupon, GetTemplate, ListCoupons, ListTemplates, Replenish, SetTemplateStatus, Template,
+    Code, CreateTemplate, GetCoupon, GetTemplate, ListCoupons, ListTemplates, Quote, Replenish, SetTemplateStatus,
+    Template,
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -43,6 +45,8 @@ pub enum Operation {
     GetCoupon(GetCoupon),
     /// `LockCoupons`, `RedeemCoupons`, `UnlockCoupons` or `ReturnCoupons` of a template that is not in the snapshot.
     Order(OrderRequest),
+    /// `Quote`
+    Quote(Box<Quote>),
 }
 
 impl Operation {
@@ -51,7 +55,8 @@ impl Operation {
             Operation::GetTemplate(_)
             | Operation::ListTemplates(_)
             | Operation::ListCoupons(_)
-            | Operation::GetCoupon(_) => Effect::Read,
+            | Operation::GetCoupon(_)
+            | Operation::Quote(_) => Effect::Read,
             Operation::CreateTemplate(_)
             | Operation::SetTemplateStatus(_)
             | Operation::Replenish(_)
@@ -110,6 +115,7 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
             Operation::GetCoupon(get) => self.get_coupon(get).await.map(Answer::CouponHistory),
             // Answered by its lane.
             Operation::Order(_) => Err(invalid("an order has no answer of its own")),
+            Operation::Quote(quote) => self.quote(*quote).await.map(|quote| Answer::QuoteResult(Box::new(quote))),
         }
     }
 }

@@ -14,6 +14,7 @@ mod overload;
 mod primary_fault;
 mod program;
 mod proxy_fault;
+mod quote;
 mod scene;
 mod shard_fault;
 mod stock;

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use scrip_client::{CouponId, RequestId, TemplateDefinition, TemplateId};
+use scrip_client::{CouponId, Order, RequestId, TemplateDefinition, TemplateId};
 
 use super::definition;
 use super::order::OrderCommand;
+use super::quote;
 
 /// Claims, lists and administers coupons.
 #[derive(Debug, Parser)]
@@ -87,6 +88,18 @@ pub(crate) enum Command {
         /// The coupon's id: 32 hexadecimal digits.
         #[arg(long)]
         coupon: CouponId,
+    },
+    /// What a user's coupons take off an order, and which of them together take off the most.
+    Quote {
+        /// The user's id.
+        #[arg(long)]
+        user: u64,
+        /// JSON file with the order; see examples/order.json.
+        #[arg(long, value_name = "FILE", value_parser = quote::read)]
+        order: Box<Order>,
+        /// Only this coupon: 32 hexadecimal digits; may be repeated.
+        #[arg(long = "coupon", value_name = "ID")]
+        coupons: Vec<CouponId>,
     },
     /// Is a proxy there?
     Ping,

@@ -7,9 +7,8 @@ use scrip_client::{
 use serde_json::{Value, json};
 
 use super::arguments::{Command, Status, Target, TemplateCommand};
-use super::definition;
 use super::show::{self, Trouble};
-use super::{announce, applied, order};
+use super::{announce, applied, definition, order, quote};
 
 pub(super) async fn run(client: &Client, command: Command) -> Result<Value, Trouble> {
     match command {
@@ -21,6 +20,10 @@ pub(super) async fn run(client: &Client, command: Command) -> Result<Value, Trou
         }
         Command::Order(command) => order::run(client, command).await,
         Command::Coupon { user, coupon } => order::history(client, user, coupon).await,
+        Command::Quote { user, order, coupons } => {
+            let quote = client.quote(UserId(user), &order, &coupons).await?;
+            Ok(quote::shown(&quote))
+        }
         Command::List { user, template, status } => list(client, user, template, status).await,
         Command::Ping => {
             client.ping().await?;

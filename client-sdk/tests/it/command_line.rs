@@ -3,9 +3,9 @@
 use std::process::Output;
 
 use scrip_client::Code;
-use scrip_protocol::v1::Template;
 use scrip_protocol::v1::request::Operation;
 use scrip_protocol::v1::response::Result as Answer;
+use scrip_protocol::v1::{QuoteResult, Template};
 use serde_json::Value;
 use tokio::process::Command;
 
@@ -188,4 +188,25 @@ async fn a_definition_that_cannot_be_used_exits_with_2() {
         assert_eq!(output.status.code(), Some(2), "{shown}");
         assert!(shown.contains(part), "{part:?} in {shown:?}");
     }
+}
+
+#[tokio::test]
+async fn an_order_is_quoted_from_a_file() {
+    let fake = Fake::start().await;
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/order.json");
+    let script = async {
+        let mut proxy = fake.accept().await;
+        let request = proxy.request().await;
+        let Some(Operation::Quote(quote)) = request.operation else { panic!("{request:?}") };
+        let answer =
+            QuoteResult { goods_minor: 44_300, shipping_minor: 800, exhaustive: true, ..QuoteResult::default() };
+        proxy.ok(request.id, Answer::QuoteResult(Box::new(answer))).await;
+        quote.order.expect("an order")
+    };
+    let command = scrip(&fake, &["quote", "--user", "5", "--order", path, "--json"]);
+    let (output, sent) = tokio::join!(output(command), script);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!((sent.lines.len(), sent.currency.as_str(), sent.at_ms), (2, "CNY", 0));
+    let shown: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!((&shown["quote"]["payable_minor"], &shown["best"]), (&45_100.into(), &Value::Array(Vec::new())));
 }

@@ -1,8 +1,9 @@
 //! Every operation once, and answers in any order.
 
 use scrip_client::{
-    Applicability, Benefit, ClaimError, Code, CouponQuery, CouponStatus, DailyLimit, Disposition, RequestId, Rules,
-    Selection, Stacking, TemplateDefinition, TemplateId, TemplateQuery, TemplateStatus, UserId, Validity,
+    Applicability, Benefit, ClaimError, Code, CouponId, CouponQuery, CouponStatus, DailyLimit, Disposition, Order,
+    OrderLine, QuoteReason, RequestId, Rules, Selection, Stacking, TemplateDefinition, TemplateId, TemplateQuery,
+    TemplateStatus, UserId, Validity,
 };
 use scrip_protocol::v1::request::Operation;
 use scrip_protocol::v1::response::Result as Wire;
@@ -178,6 +179,56 @@ async fn templates_are_administered() {
         assert_eq!(page.next, TemplateId::try_new(9).ok());
         let change = client.replenish(id, RequestId([2; 16]), -5).await.expect("changed");
         assert_eq!((change.units_requested, change.units_applied), (-5, -3));
+    };
+    tokio::join!(script, calls);
+}
+
+#[tokio::test]
+async fn an_order_is_quoted() {
+    let fake = Fake::start().await;
+    let (client, mut proxy) = pair(&fake).await;
+    let id = CouponId([9; 16]);
+    let line =
+        OrderLine { line_id: "1".into(), product: "p".into(), unit_price_minor: 5, quantity: 2, ..Default::default() };
+    let order = Order { lines: vec![line], currency: "EUR".into(), at_ms: Some(7), ..Order::default() };
+    let answer = |line_discounts_minor: Vec<u64>| {
+        let combined = v1::CombinedCoupon {
+            coupon_id: id.to_bytes(),
+            template_id: 7,
+            discount_minor: 4,
+            line_discounts_minor: line_discounts_minor.clone(),
+            ..Default::default()
+        };
+        let best =
+            v1::Combination { coupons: vec![combined], discount_minor: 4, line_discounts_minor, ..Default::default() };
+        let gift_product = "mug".to_owned();
+        let applicable =
+            v1::ApplicableCoupon { coupon_id: id.to_bytes(), template_id: 7, gift_product, ..Default::default() };
+        let reason = v1::QuoteReason::Threshold.into();
+        let inapplicable = |reason| v1::InapplicableCoupon { coupon_id: id.to_bytes(), reason, ..Default::default() };
+        let inapplicable = vec![inapplicable(reason), inapplicable(99)];
+        let quote =
+            v1::QuoteResult { applicable: vec![applicable], inapplicable, best: Some(best), ..Default::default() };
+        Wire::QuoteResult(Box::new(quote))
+    };
+    let script = async {
+        for lines in [vec![4], vec![4, 0]] {
+            expect(&mut proxy, answer(lines), |operation| {
+                let Operation::Quote(quote) = operation else { return false };
+                quote.coupon_ids == [id.to_bytes()] && quote.order.as_ref().is_some_and(|order| order.at_ms == 7)
+            })
+            .await;
+        }
+    };
+    let calls = async {
+        let quote = client.quote(UserId(5), &order, &[id]).await.expect("quoted");
+        assert_eq!(quote.best.expect("a combination").line_discounts_minor, [4]);
+        assert_eq!(quote.applicable[0].gift_product.as_deref(), Some("mug"));
+        let reasons: Vec<_> = quote.inapplicable.iter().map(|coupon| coupon.reason).collect();
+        assert_eq!(reasons, [QuoteReason::Threshold, QuoteReason::Newer(99)]);
+        // The split over another number of lines is not the answer to this question.
+        let client = client.with_deadline(std::time::Duration::from_millis(200));
+        client.quote(UserId(5), &order, &[id]).await.expect_err("two lines were split, one was asked for");
     };
     tokio::join!(script, calls);
 }

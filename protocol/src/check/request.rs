@@ -7,7 +7,7 @@ use super::bulk::{
 use super::order::{
     check_get_coupon, check_lock_coupons, check_redeem_coupons, check_return_coupons, check_unlock_coupons,
 };
-use super::{Violation, Violations, check_definition, quoted};
+use super::{Violation, Violations, check_definition, check_quote, quoted};
 use crate::limits::{
     CALLER_LEN_MAX, CURSOR_LEN_MAX, DEADLINE_MAX_MS, FINGERPRINT_LEN_MAX, TOKEN_LEN_MAX, TOTAL_STOCK_MAX,
 };
@@ -45,6 +45,7 @@ fn check_operation(operation: &Operation) -> Vec<Violation> {
         Operation::UnlockCoupons(unlock) => check_unlock_coupons(unlock),
         Operation::ReturnCoupons(back) => check_return_coupons(back),
         Operation::GetCoupon(get) => check_get_coupon(get),
+        Operation::Quote(quote) => check_quote(quote),
         Operation::CreateTemplate(create) => check_create_template(create),
         Operation::GetTemplate(get) => check_get_template(get),
         Operation::ListTemplates(list) => check_list_templates(list),

@@ -4,7 +4,7 @@ use super::{Violation, Violations};
 use crate::id::CouponId;
 use crate::limits::{COUPON_STEPS_MAX, DETAIL_LEN_MAX, RETRY_AFTER_MAX_MS, SUB_STOCKS_MAX};
 use crate::v1::response::Result;
-use crate::v1::{BulkJob, BulkResult, Code, Coupon, CouponHistory, Response, Template};
+use crate::v1::{BulkJob, BulkResult, Code, Coupon, CouponHistory, QuoteResult, Response, Template};
 
 /// What is wrong with a response; empty: nothing. A client that finds something treats the outcome as unknown: the
 /// proxy is broken, or is not one.
@@ -20,6 +20,7 @@ pub fn check_response(response: &Response) -> Vec<Violation> {
         Some(Result::CouponPage(page)) => page.coupons.iter().for_each(|coupon| check_coupon(&mut found, coupon)),
         Some(Result::OrderCoupons(order)) => order.coupons.iter().for_each(|coupon| check_coupon(&mut found, coupon)),
         Some(Result::CouponHistory(history)) => check_history(&mut found, history),
+        Some(Result::QuoteResult(quote)) => check_quote_result(&mut found, quote),
         Some(Result::Template(template)) => check_template(&mut found, template),
         Some(Result::TemplatePage(page)) => page.templates.iter().for_each(|one| check_template(&mut found, one)),
         Some(Result::StockChange(change)) => found.template_id("stock_change.template_id", change.template_id),
@@ -67,6 +68,15 @@ fn check_bulk_job(found: &mut Violations, job: &BulkJob) {
 fn check_bulk_result(found: &mut Violations, result: &BulkResult) {
     let len = if result.code() == Code::Ok { 16 } else { 0 };
     found.bytes("bulk_result.coupon_id", result.coupon_id.len(), len..=len);
+}
+
+fn check_quote_result(found: &mut Violations, quote: &QuoteResult) {
+    let applicable = quote.applicable.iter().map(|coupon| &coupon.coupon_id);
+    let inapplicable = quote.inapplicable.iter().map(|coupon| &coupon.coupon_id);
+    let combined = quote.best.iter().flat_map(|best| &best.coupons).map(|coupon| &coupon.coupon_id);
+    for id in applicable.chain(inapplicable).chain(combined).filter(|id| CouponId::try_from_slice(id).is_err()) {
+        found.add("quote_result.coupon_id", format!("{} bytes", id.len()), "a coupon id has 16 bytes");
+    }
 }
 
 fn check_template(found: &mut Violations, template: &Template) {

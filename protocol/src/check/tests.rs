@@ -8,6 +8,7 @@ use crate::v1::{
 
 use super::*;
 
+mod quote;
 mod rule;
 
 fn sound() -> TemplateDefinition {

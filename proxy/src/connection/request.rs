@@ -44,6 +44,7 @@ impl Connection {
             Asked::UnlockCoupons(unlock) => self.unlock_coupons(&unlock, ticket, deadline),
             Asked::ReturnCoupons(back) => self.return_coupons(&back, ticket, deadline),
             Asked::GetCoupon(get) => (self.reception.start)(Operation::GetCoupon(get), ticket, deadline),
+            Asked::Quote(quote) => (self.reception.start)(Operation::Quote(quote), ticket, deadline),
             Asked::CreateTemplate(create) => {
                 (self.reception.start)(Operation::CreateTemplate(create), ticket, deadline)
             }

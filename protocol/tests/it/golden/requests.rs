@@ -4,13 +4,13 @@ use scrip_protocol::v1::request::Operation;
 use scrip_protocol::v1::template_definition::{Benefit, Validity};
 use scrip_protocol::v1::{
     AmountOff, Applicability, Claim, CouponStatus, CreateTemplate, FixedValidity, FreeShipping, GetClaim, GetCoupon,
-    GetTemplate, Gift, Hello, ListCoupons, ListTemplates, LockCoupons, PercentageOff, Ping, RedeemCoupons, Redemption,
-    RelativeValidity, Replenish, Request, ReturnCoupons, Selection, SetTemplateStatus, Stacking, TemplateAction,
-    TemplateDefinition, TemplateStatus, UnlockCoupons,
+    GetTemplate, Gift, Hello, ListCoupons, ListTemplates, LockCoupons, Order, OrderLine, PercentageOff, Ping, Quote,
+    RedeemCoupons, Redemption, RelativeValidity, Replenish, Request, ReturnCoupons, Selection, SetTemplateStatus,
+    Stacking, TemplateAction, TemplateDefinition, TemplateStatus, UnlockCoupons,
 };
 
 /// How many operations there are.
-pub(super) const OPERATIONS: usize = 22;
+pub(super) const OPERATIONS: usize = 23;
 
 /// The name of an operation in the names of the vectors.
 pub(super) fn operation(operation: &Operation) -> &'static str {
@@ -25,6 +25,7 @@ pub(super) fn operation(operation: &Operation) -> &'static str {
         Operation::UnlockCoupons(_) => "unlock_coupons",
         Operation::ReturnCoupons(_) => "return_coupons",
         Operation::GetCoupon(_) => "get_coupon",
+        Operation::Quote(_) => "quote",
         Operation::CreateTemplate(_) => "create_template",
         Operation::GetTemplate(_) => "get_template",
         Operation::ListTemplates(_) => "list_templates",
@@ -107,6 +108,7 @@ pub(super) fn cases() -> Vec<(&'static str, Request)> {
     cases.extend(of_orders());
     cases.extend(of_operators());
     cases.extend(super::bulk::operations());
+    cases.extend(quotes());
     let named = |(name, id, deadline_ms, operation)| (name, Request { id, deadline_ms, operation: Some(operation) });
     cases.into_iter().map(named).collect()
 }
@@ -188,4 +190,26 @@ fn of_operators() -> Vec<Case> {
         ("request_replenish", 16, 0, replenish(1_000)),
         ("request_replenish_withdraw", 17, 0, replenish(-4_000_000_000)),
     ]
+}
+
+fn quotes() -> Vec<Case> {
+    let line = |line_id: &str, categories: &[&str], shop: &str, unit_price_minor, quantity| OrderLine {
+        line_id: line_id.into(),
+        product: format!("p-{line_id}"),
+        categories: categories.iter().map(|name| (*name).to_owned()).collect(),
+        shop: shop.into(),
+        unit_price_minor,
+        quantity,
+    };
+    let order = Order {
+        lines: vec![line("1", &["shoes", "鞋"], "s-1", 19_900, 2), line("2", &[], "", 0, 1)],
+        currency: "CNY".into(),
+        shipping_minor: 800,
+        platform: "app".into(),
+        region: "CN-31".into(),
+        at_ms: 1_767_225_600_001,
+    };
+    let coupon_ids = vec![(0x80..=0x8f).collect::<Vec<u8>>().into(), vec![0; 16].into()];
+    let quote = Quote { user_id: 9_000_000_000_000_001_234, order: Some(order), coupon_ids };
+    vec![("request_quote", 22, 0, Operation::Quote(Box::new(quote)))]
 }

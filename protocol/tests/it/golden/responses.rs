@@ -2,14 +2,15 @@
 
 use scrip_protocol::v1::response::Result;
 use scrip_protocol::v1::{
-    Code, Coupon, CouponHistory, CouponPage, CouponStatus, CouponStep, GoAway, OrderCoupons, Pong, Response, StepKind,
-    StockChange, Template, TemplatePage, TemplateStatus, Welcome,
+    ApplicableCoupon, Code, Combination, CombinedCoupon, Coupon, CouponHistory, CouponPage, CouponStatus, CouponStep,
+    GoAway, InapplicableCoupon, OrderCoupons, Pong, QuoteReason, QuoteResult, Response, StepKind, StockChange,
+    Template, TemplatePage, TemplateStatus, Welcome,
 };
 
 use super::requests::{definition, fixed};
 
 /// How many kinds of results there are.
-pub(super) const RESULTS: usize = 15;
+pub(super) const RESULTS: usize = 16;
 
 /// The name of a result in the names of the vectors.
 pub(super) fn result(result: &Result) -> &'static str {
@@ -21,6 +22,7 @@ pub(super) fn result(result: &Result) -> &'static str {
         Result::CouponPage(_) => "coupon_page",
         Result::OrderCoupons(_) => "order_coupons",
         Result::CouponHistory(_) => "coupon_history",
+        Result::QuoteResult(_) => "quote_result",
         Result::Template(_) => "template",
         Result::TemplatePage(_) => "template_page",
         Result::StockChange(_) => "stock_change",
@@ -78,6 +80,8 @@ fn results() -> Vec<(&'static str, u64, Result)> {
         ("response_coupon_page_empty", 7, Result::CouponPage(CouponPage::default())),
         ("response_order_coupons", 18, Result::OrderCoupons(OrderCoupons { coupons: vec![locked()] })),
         ("response_coupon_history", 22, Result::CouponHistory(history())),
+        ("response_quote_result", 22, Result::QuoteResult(Box::new(quote_result()))),
+        ("response_quote_result_nothing", 23, Result::QuoteResult(Box::default())),
         ("response_template", 10, Result::Template(Box::new(template()))),
         ("response_template_page", 11, Result::TemplatePage(templates)),
         ("response_stock_change", 16, Result::StockChange(added)),
@@ -116,6 +120,52 @@ fn history() -> CouponHistory {
     };
     let steps = vec![step(1, StepKind::Locked, 1_767_225_660_001, 0), step(2, StepKind::Redeemed, 0, 1_500)];
     CouponHistory { coupon: Some(Coupon { status: CouponStatus::Used.into(), ..coupon() }), steps }
+}
+
+fn quote_result() -> QuoteResult {
+    let coupon_id = bytes::Bytes::from((0x80..=0x8f).collect::<Vec<u8>>());
+    let gift = bytes::Bytes::from_static(&[0x11; 16]);
+    let applicable = |coupon_id: &bytes::Bytes, template_id, discount_minor, gift_product: &str| ApplicableCoupon {
+        coupon_id: coupon_id.clone(),
+        template_id,
+        discount_minor,
+        gift_product: gift_product.into(),
+        valid_until_ms: 1_769_904_000_000,
+    };
+    let combined =
+        |coupon_id: &bytes::Bytes, template_id, lines: &[u64], shipping_discount_minor, gift_product: &str| {
+            CombinedCoupon {
+                coupon_id: coupon_id.clone(),
+                template_id,
+                discount_minor: lines.iter().sum::<u64>() + shipping_discount_minor,
+                line_discounts_minor: lines.to_vec(),
+                shipping_discount_minor,
+                gift_product: gift_product.into(),
+            }
+        };
+    let best = Combination {
+        coupons: vec![combined(&coupon_id, 7, &[4_975, 0], 25, ""), combined(&gift, 8, &[0, 0], 0, "mug")],
+        discount_minor: 5_000,
+        line_discounts_minor: vec![4_975, 0],
+        shipping_discount_minor: 25,
+        payable_minor: 35_600,
+    };
+    let inapplicable = InapplicableCoupon {
+        coupon_id: vec![0; 16].into(),
+        template_id: 9,
+        reason: QuoteReason::Threshold.into(),
+        detail: "its lines sum up to 39800; the threshold is 50000".into(),
+    };
+    QuoteResult {
+        applicable: vec![applicable(&coupon_id, 7, 5_000, ""), applicable(&gift, 8, 0, "mug")],
+        inapplicable: vec![inapplicable],
+        best: Some(best),
+        exhaustive: true,
+        more_coupons: true,
+        goods_minor: 39_800,
+        shipping_minor: 800,
+        at_ms: 1_767_225_600_001,
+    }
 }
 
 fn template() -> Template {
