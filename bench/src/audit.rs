@@ -11,6 +11,7 @@ use crate::Error;
 use crate::book::{Bits, Book};
 use crate::deployment::Deployment;
 use crate::report::Audit;
+use crate::sql;
 use crate::workload::Workload;
 
 const AUDIT_MAX: Duration = Duration::from_secs(600);
@@ -60,8 +61,7 @@ struct Rows {
 impl Rows {
     /// One scan of each primary, however many templates there are.
     async fn read(testbed: &Testbed, workload: &Workload, query: &str) -> Result<Self, Error> {
-        let templates: Vec<String> = workload.templates().iter().map(|template| template.get().to_string()).collect();
-        let query = format!("{query} ({})", templates.join(","));
+        let query = sql::of_templates(query, workload.templates());
         let mut rows = Self::default();
         for primary in testbed.primaries() {
             let mut conn = Conn::new(Opts::from(primary.options().prefer_socket(false))).await?;

@@ -1,6 +1,6 @@
 //! Which requests were acknowledged: one bit each.
 
-use scrip_client::{ClaimError, Coupon};
+use scrip_client::{ClaimError, Coupon, CouponId};
 use scrip_protocol::Disposition;
 
 /// A set of small numbers.
@@ -47,6 +47,9 @@ pub(crate) struct Book {
     pub(crate) made_twice: u64,
     /// Requests whose outcome is not known.
     pub(crate) unknown: Vec<u64>,
+    /// The coupons of the requests, by request number, where somebody wants them.
+    pub(crate) coupons: Vec<Option<CouponId>>,
+    pub(crate) keeps_coupons: bool,
 }
 
 impl Book {
@@ -56,17 +59,34 @@ impl Book {
         self.made_twice += other.made_twice;
         self.unknown.extend(other.unknown);
         self.unknown.sort_unstable();
+        for (number, coupon) in other.coupons.into_iter().enumerate().filter(|(_, coupon)| coupon.is_some()) {
+            self.keep(number as u64, coupon);
+        }
     }
 
     pub(crate) fn note(&mut self, request: u64, result: &Result<Coupon, ClaimError>) {
         match result {
             Ok(coupon) => {
                 let fresh = self.acknowledged.insert(request);
+                if self.keeps_coupons {
+                    self.keep(request, Some(coupon.coupon_id));
+                }
                 self.made_twice += u64::from(!fresh && !coupon.replayed);
             }
             Err(error) if error.disposition() == Disposition::Unknown => self.unknown.push(request),
             Err(_) => {}
         }
+    }
+}
+
+impl Book {
+    fn keep(&mut self, request: u64, coupon: Option<CouponId>) {
+        // Numbers count claims of one run: far below what a usize holds.
+        let index = request as usize;
+        if self.coupons.len() <= index {
+            self.coupons.resize(index + 1, None);
+        }
+        self.coupons[index] = coupon;
     }
 }
 

@@ -77,7 +77,10 @@ impl CurveSpec {
             (!points.is_sorted_by(|a, b| a < b), "--points must ascend"),
             (none, "--points must be at least 1"),
             (points.iter().any(|point| *point > 1 << 32), "--points must be below 4294967296"),
-            (self.run.workload == Kind::Read, "the workload read has no curve: it claims nothing"),
+            (
+                matches!(self.run.workload, Kind::Read | Kind::Redeem),
+                "the workloads read and redeem have no curve: they claim nothing",
+            ),
         ])?;
         points.iter().try_for_each(|point| self.at(*point).and_then(|spec| spec.check()))?;
         Ok(points)

@@ -57,6 +57,11 @@ impl Driver {
         self.callers = tasks.join_all().await;
     }
 
+    /// From now on the book keeps the ids of the coupons.
+    pub(crate) fn keep_coupons(&mut self) {
+        self.callers.iter_mut().for_each(Caller::keep_coupons);
+    }
+
     /// Asks for what is unknown. Tells what callers know, and how many claims were sent.
     pub(crate) async fn finish(self) -> (Book, u64) {
         let (mut book, mut sent) = (Book::default(), 0);

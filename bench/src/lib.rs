@@ -35,6 +35,7 @@ mod environment;
 mod error;
 pub mod idle;
 pub mod limits;
+mod orders;
 mod progress;
 mod readers;
 mod recorder;

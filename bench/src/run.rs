@@ -12,6 +12,7 @@ use crate::counts::ratio;
 use crate::deployment::Deployment;
 use crate::drive::Driver;
 use crate::error::Error;
+use crate::orders::Orders;
 use crate::readers::Readers;
 use crate::report::figures::ProxyCounts;
 use crate::report::{Audit, CpuPerClaim, Figures, Report, Subject, table};
@@ -68,10 +69,12 @@ pub(crate) async fn measure(
     let workload = Arc::new(Workload::new(spec.workload, window.seed, templates));
     let tiers = deployment.tiers();
     let target = Target { proxies: &deployment.proxies, tiers: &tiers, screen };
-    let (watched, audit) = if spec.workload == Kind::Read {
-        read(deployment, clients, spec, &window, &workload, &target).await?
-    } else {
-        claim(deployment, clients, spec, &window, &workload, &target).await?
+    let (watched, audit) = match spec.workload {
+        Kind::Read => read(deployment, clients, spec, &window, &workload, &target).await?,
+        Kind::Redeem => redeem(deployment, clients, spec, &window, &workload, &target).await?,
+        Kind::Rush | Kind::Mixed | Kind::Soldout | Kind::Resend | Kind::Limit => {
+            claim(deployment, clients, spec, &window, &workload, &target).await?
+        }
     };
     Ok(figures(&watched, audit, tiers.proxy_peak_mib()?))
 }
@@ -117,6 +120,21 @@ async fn read(
     let (readers, audit) = Readers::prepare(deployment, clients, workload).await?;
     let watched = spawned::phase(&readers, target, spec.load(), window).await?;
     Ok((watched, Audit { misread: readers.take_wrong(), ..audit }))
+}
+
+async fn redeem(
+    deployment: &Deployment,
+    clients: &[Client],
+    spec: &RunSpec,
+    window: &WindowSpec,
+    workload: &Arc<Workload>,
+    target: &Target<'_>,
+) -> Result<(Watched, Audit), Error> {
+    target.screen.say("  making the coupons");
+    let orders = Orders::prepare(clients, workload, window).await?;
+    let watched = spawned::phase(&orders, target, spec.load(), window).await?;
+    target.screen.say("  auditing");
+    Ok((watched, orders.audit(deployment).await?))
 }
 
 /// "Sold out" is a state that is reached a moment after the last unit.

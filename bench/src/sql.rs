@@ -1,7 +1,11 @@
 //! Every SQL text of the bench.
 
-/// The requests behind all coupons of one template.
+use scrip_client::TemplateId;
+
+/// The requests behind all coupons of the templates whose list is put behind it.
 pub(crate) const REQUESTS: &str = "SELECT request_id FROM coupon WHERE template_id IN";
+/// Redemptions of coupons of the templates whose list is put behind it.
+pub(crate) const REDEEMED: &str = "SELECT COUNT(*) FROM coupon_step WHERE kind = 2 AND template_id IN";
 /// A variable that the server does not have is a row that is missing.
 pub(crate) const VARIABLES: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('version', \
      'innodb_flush_log_at_trx_commit', 'innodb_doublewrite', 'innodb_flush_method', 'log_bin', 'sync_binlog', \
@@ -27,3 +31,9 @@ pub(crate) const REFERENCE_INSERT: &str = "INSERT INTO coupon (tail, user_id, te
      claimed_at_ms) VALUES (?, ?, ?, 1, ?, ?, ?)";
 /// The requests behind all its coupons of one template.
 pub(crate) const REFERENCE_REQUESTS: &str = "SELECT request_id FROM scrip_reference.coupon WHERE template_id IN";
+
+/// A query with the list of its templates.
+pub(crate) fn of_templates(query: &str, templates: &[TemplateId]) -> String {
+    let templates: Vec<String> = templates.iter().map(TemplateId::to_string).collect();
+    format!("{query} ({})", templates.join(","))
+}

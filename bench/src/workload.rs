@@ -21,6 +21,8 @@ pub enum Kind {
     Limit,
     /// Users list their coupons; each has one of every template.
     Read,
+    /// Orders lock a coupon and redeem it: a cycle of two requests.
+    Redeem,
 }
 
 /// Templates of [`Kind::Mixed`].
@@ -51,14 +53,17 @@ impl Kind {
         match self {
             Self::Mixed => MIXED_TEMPLATES,
             Self::Read => READ_TEMPLATES,
-            Self::Rush | Self::Soldout | Self::Resend | Self::Limit => 1,
+            Self::Rush | Self::Soldout | Self::Resend | Self::Limit | Self::Redeem => 1,
         }
     }
 
     /// How many requests are in flight in a closed loop.
     #[must_use]
     pub fn in_flight(self) -> usize {
-        if self == Self::Read { READ_IN_FLIGHT } else { IN_FLIGHT }
+        match self {
+            Self::Read => READ_IN_FLIGHT,
+            Self::Rush | Self::Mixed | Self::Soldout | Self::Resend | Self::Limit | Self::Redeem => IN_FLIGHT,
+        }
     }
 
     /// The stock of each template.
@@ -125,7 +130,7 @@ impl Workload {
         let earlier = || number.checked_sub(AGAIN_AFTER + (dice >> 32) % AGAIN_AFTER);
         let fresh = Send { request: number, user: user(number), template: self.template(dice), first_try: true };
         match self.kind {
-            Kind::Rush | Kind::Mixed | Kind::Soldout => fresh,
+            Kind::Rush | Kind::Mixed | Kind::Soldout | Kind::Redeem => fresh,
             Kind::Read => {
                 let templates = self.templates.len() as u64;
                 Send { user: self.reader(number / templates), template: (number % templates) as usize, ..fresh }

@@ -52,6 +52,10 @@ impl Caller {
         Self { stream, workload, index, stride, sent: 0, lags, book, batch }
     }
 
+    pub(super) fn keep_coupons(&mut self) {
+        self.book.keeps_coupons = true;
+    }
+
     /// Claims until the board says stop, then waits for all answers.
     pub(super) async fn claim(mut self, share: LoadShare, board: Arc<Board>) -> Self {
         let mut arrivals = share.arrivals();
