@@ -39,6 +39,7 @@ pub mod coupon_id;
 pub mod dial;
 pub mod flow;
 pub mod gate;
+pub mod generations;
 pub mod keeper;
 pub mod load;
 pub mod meter;

@@ -30,7 +30,8 @@ pub struct Stores<S, R, M> {
 pub struct Tuning {
     /// Rows of one transaction.
     pub batch_rows_max: usize,
-    /// Users and templates whose coupons the record lanes remember, together.
+    /// Users and templates whose coupons the record lanes remember, together; the order lanes remember the logs of a quarter
+    /// as many coupons.
     pub recent_max: usize,
     /// When to settle.
     pub quiet: Quiet,
@@ -61,9 +62,12 @@ pub fn start<S: StockStore, R: RecordStore, M: MetaStore>(
     }
     // The lane numbers of a primary's record lanes end here.
     let lane = flow.record.iter().map(|queue| queue.lane).max().map_or(0, |last| last + 1);
+    // A log is about four times as large as what is remembered of a user and a template.
+    let of_orders = Sizes { recent_max: tuning.recent_max / 4 / flow.orders.len().max(1), ..sizes };
     for (index, queue) in flow.orders.iter().enumerate() {
         let writer = record.writer(queue.primary, lane);
-        tasks.spawn(OrderLane::new(Arc::clone(flow), writer, index, tuning.batch_rows_max, Arc::clone(health)).run());
+        let lane = OrderLane::new(Arc::clone(flow), writer, index, of_orders, Arc::clone(health));
+        tasks.spawn(lane.run());
     }
     let (topology, meter) = (Arc::clone(&flow.topology), Arc::clone(&flow.meter));
     let settler = Settler::new(topology, stock.clone(), record.clone(), meta.clone(), meter);

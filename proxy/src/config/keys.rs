@@ -117,8 +117,9 @@ section! {
         parked_max: usize = Or("65536", Count(1..=10_000_000));
         /// Rows of one record transaction. Prevents transactions so large that they hold locks past the deadlines.
         batch_rows_max: usize = Or("1024", Count(1..=RECORD_ROWS_MAX as u64));
-        /// Users and templates whose latest coupons the record lanes remember, together. Prevents that users who claim
-        /// again at once cost their primary a transaction that is rolled back.
+        /// Users and templates whose latest coupons the record lanes remember, together; the order lanes remember the logs
+        /// of a quarter as many coupons. Prevents that users who claim again at once cost their primary a transaction that
+        /// is rolled back, and that a redemption reads what the lock before it has just written.
         recent_max: usize = Or("262144", Count(0..=100_000_000));
         /// From the signal to the end. Prevents that a drain waits for ever on one request.
         drain_timeout: Duration = Or("10s", Span(0..=10 * MIN));

@@ -13,7 +13,9 @@ use crate::admin::Health;
 use crate::dial::{STUCK_AFTER, dial};
 use crate::flow::{Flow, OrderQueue};
 use crate::gate::Latch;
+use crate::generations::Generations;
 use crate::pace::{Pace, PaceLimits};
+use crate::record_lane::Sizes;
 use crate::store::steps::{CouponKey, CouponLog, NewStep, Step};
 use crate::store::{RecordError, RecordWriter, StoreError};
 use crate::watch::watch;
@@ -52,14 +54,16 @@ pub struct OrderLane<W> {
     latch: Latch,
     pace: Pace,
     group: Vec<OrderTask>,
+    recent: Generations<CouponKey, CouponLog>,
     health: Arc<Health>,
 }
 
 impl<W: RecordWriter> OrderLane<W> {
     /// The lane of the primary with this index in the topology.
-    pub fn new(flow: Arc<Flow>, writer: W, index: usize, rows_max: usize, health: Arc<Health>) -> Self {
+    pub fn new(flow: Arc<Flow>, writer: W, index: usize, sizes: Sizes, health: Arc<Health>) -> Self {
         let (latch, pace, group) = (Latch::default(), Pace::new(PACE), Vec::new());
-        Self { flow, writer, index, rows_max, latch, pace, group, health }
+        let Sizes { rows_max, recent_max } = sizes;
+        Self { flow, writer, index, rows_max, latch, pace, group, recent: Generations::new(recent_max), health }
     }
 
     /// Serves for ever. Cancelling is a crash: the transaction in flight commits or not.
@@ -107,8 +111,8 @@ impl<W: RecordWriter> OrderLane<W> {
                 continue;
             }
             match self.append(&steps).await {
-                Ok(()) => self.committed(&logs, &steps),
-                Err(RecordError::Conflict) => self.flow.meter.conflicts.add(1),
+                Ok(()) => self.committed(logs, steps),
+                Err(RecordError::Conflict) => self.conflict(&steps),
                 Err(RecordError::RolledBack(detail)) => {
                     tracing::debug!(primary = %self.queue().primary, detail, "rolled back; trying again");
                     sleep(Duration::from_millis(1 + self.flow.roll() % 5)).await;
@@ -132,13 +136,14 @@ impl<W: RecordWriter> OrderLane<W> {
         Ok(())
     }
 
-    /// The logs of all coupons of the group. Those of which a step may yet be written are read under a lock, which waits
-    /// for the transaction that writes it.
+    /// The logs of all coupons of the group: remembered or read. Those of which a step may yet be written are read under a
+    /// lock, which waits for the transaction that writes it.
     async fn read(&mut self) -> Result<Logs, Lost> {
-        let mut logs = Logs::new();
+        let mut logs = self.remembered();
         for lock in [false, true] {
             let tasks = self.group.iter().filter(|task| task.is_burned() == lock);
-            let keys: Vec<_> = tasks.flat_map(|task| task.items.iter().map(|item| item.key)).collect();
+            let keys = tasks.flat_map(|task| task.items.iter().map(|item| item.key));
+            let keys: Vec<_> = keys.filter(|key| !logs.contains_key(key)).collect();
             if keys.is_empty() {
                 continue;
             }
@@ -157,6 +162,26 @@ impl<W: RecordWriter> OrderLane<W> {
             }
         }
         Ok(logs)
+    }
+
+    /// What is remembered may have grown since. Only a step can be decided on it, because the primary key then tells; that
+    /// nothing is to be done, or that something may not be, is decided on what was read.
+    fn remembered(&self) -> Logs {
+        let (connection, now_ms) = (self.writer.connection(), self.flow.clock.now_ms());
+        let (mut logs, mut doubted) = (Logs::new(), Vec::new());
+        for task in self.group.iter().filter(|task| !task.is_burned()) {
+            for item in &task.items {
+                let Some(log) = self.recent.get(connection, &item.key) else { continue };
+                match rules::decide(log, validity(item, log), &task.order, item.wish, now_ms) {
+                    Verdict::Append(_) => _ = logs.entry(item.key).or_insert_with(|| log.clone()),
+                    Verdict::Done | Verdict::Refuse(_) => doubted.push(item.key),
+                }
+            }
+        }
+        for key in doubted {
+            logs.remove(&key);
+        }
+        logs
     }
 
     /// Answers what needs no step, and gives the steps of the others. Of several requests for one coupon only the first is
@@ -233,21 +258,37 @@ impl<W: RecordWriter> OrderLane<W> {
         result
     }
 
-    fn committed(&mut self, logs: &Logs, steps: &[NewStep]) {
+    fn committed(&mut self, mut logs: Logs, steps: Vec<NewStep>) {
         self.flow.meter.order_transactions.add(1);
         self.flow.meter.coupon_steps.add(steps.len());
-        let steps: HashMap<CouponKey, &Step> = steps.iter().map(|new| (new.key, &new.step)).collect();
+        let connection = self.writer.connection();
+        let mut changed = HashSet::with_capacity(steps.len());
+        for NewStep { key, step, .. } in steps {
+            let Some(log) = logs.get_mut(&key) else { continue };
+            log.row = log.row.held(&step.hold);
+            log.steps.push(step);
+            changed.insert(key);
+        }
         for mut task in std::mem::take(&mut self.group) {
-            let coupons = task.items.iter().filter_map(|item| {
-                let log = logs.get(&item.key)?;
-                match steps.get(&item.key) {
-                    None => self.coupon(item, log, true),
-                    Some(step) => Some(self.flow.coupon(&item.template, &log.row.held(&step.hold), false)),
-                }
-            });
+            let coupons = task
+                .items
+                .iter()
+                .filter_map(|item| self.coupon(item, logs.get(&item.key)?, !changed.contains(&item.key)));
             let coupons = coupons.collect();
             task.sent.clear();
             task.grant(coupons);
+        }
+        for (key, log) in logs.into_iter().filter(|(key, _)| changed.contains(key)) {
+            self.recent.insert(connection, key, log);
+        }
+    }
+
+    /// Some log has grown since it was read. Which one, reading all of them tells.
+    fn conflict(&mut self, steps: &[NewStep]) {
+        self.flow.meter.conflicts.add(1);
+        let connection = self.writer.connection();
+        for new in steps {
+            drop(self.recent.take(connection, &new.key));
         }
     }
 

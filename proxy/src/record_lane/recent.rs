@@ -5,23 +5,15 @@
 //! never removed while a template can be claimed, so at the limit it is the whole truth, and below it the primary key
 //! decides. On another connection nothing counts: the server may have been replaced by one that lacks the rows.
 
-use rustc_hash::FxHashMap;
 use scrip_protocol::{RequestId, TemplateId, UserId};
 
-type Pair = (UserId, TemplateId);
-type Known = FxHashMap<Pair, Requests>;
+use crate::generations::Generations;
 
-/// The latest pairs: at least half of `count_max`, and never more than all of it.
-///
-/// Two generations: when the young one has grown up it becomes the old one, and what was old is forgotten. So nothing
-/// has to be found in order to be forgotten.
+type Pair = (UserId, TemplateId);
+
+/// The latest pairs.
 #[derive(Debug)]
-pub(super) struct Recent {
-    connection: u64,
-    young: Known,
-    old: Known,
-    generation_max: usize,
-}
+pub(super) struct Recent(Generations<Pair, Requests>);
 
 /// Mostly there is one coupon, which needs no allocation.
 #[derive(Debug)]
@@ -32,52 +24,29 @@ enum Requests {
 
 impl Recent {
     pub(super) fn new(count_max: usize) -> Self {
-        Self { connection: 0, young: Known::default(), old: Known::default(), generation_max: count_max / 2 }
+        Self(Generations::new(count_max))
     }
 
     /// The request ids of all coupons of the pair, by number; `None`: not known on this connection.
     pub(super) fn requests(&self, connection: u64, pair: Pair) -> Option<&[RequestId]> {
-        if self.connection != connection {
-            return None;
-        }
-        self.young.get(&pair).or_else(|| self.old.get(&pair)).map(Requests::as_slice)
+        self.0.get(connection, &pair).map(Requests::as_slice)
     }
 
     /// The pair's coupon of this number was recorded. Counts only together with all before it.
     pub(super) fn recorded(&mut self, connection: u64, pair: Pair, seq: u16, request: RequestId) {
-        self.on(connection);
         if seq == 1 {
-            return self.insert(pair, Requests::One(request));
+            return self.0.insert(connection, pair, Requests::One(request));
         }
-        if let Some(mut requests) = self.young.remove(&pair).or_else(|| self.old.remove(&pair)) {
+        if let Some(mut requests) = self.0.take(connection, &pair) {
             requests.push(seq, request);
-            self.insert(pair, requests);
+            self.0.insert(connection, pair, requests);
         }
     }
 
     /// All coupons of the pair were read: their request ids, by number.
     pub(super) fn read(&mut self, connection: u64, pair: Pair, requests: Vec<RequestId>) {
-        self.on(connection);
         if !requests.is_empty() {
-            self.insert(pair, Requests::Many(requests));
-        }
-    }
-
-    fn on(&mut self, connection: u64) {
-        if self.connection != connection {
-            self.connection = connection;
-            self.young.clear();
-            self.old.clear();
-        }
-    }
-
-    fn insert(&mut self, pair: Pair, requests: Requests) {
-        if self.young.len() >= self.generation_max {
-            std::mem::swap(&mut self.young, &mut self.old);
-            self.young.clear();
-        }
-        if self.generation_max > 0 {
-            self.young.insert(pair, requests);
+            self.0.insert(connection, pair, Requests::Many(requests));
         }
     }
 }
@@ -140,26 +109,5 @@ mod tests {
         assert_eq!(recent.requests(2, pair(1)), None);
         recent.recorded(2, pair(1), 2, request(3));
         assert_eq!(recent.requests(2, pair(1)), None, "its first was forgotten");
-    }
-
-    #[test]
-    fn the_oldest_make_room() {
-        let mut recent = Recent::new(4);
-        let known = |recent: &Recent| -> Vec<u64> {
-            (1..=6).filter(|&user| recent.requests(1, pair(user)).is_some()).collect()
-        };
-        for (user, after) in
-            [(1, vec![1]), (2, vec![1, 2]), (3, vec![1, 2, 3]), (4, vec![1, 2, 3, 4]), (5, vec![3, 4, 5])]
-        {
-            recent.recorded(1, pair(user), 1, request(1));
-            assert_eq!(known(&recent), after);
-        }
-        recent.recorded(1, pair(3), 2, request(2));
-        recent.recorded(1, pair(6), 1, request(1));
-        assert_eq!(known(&recent), [3, 5, 6], "what was used lately stays longer");
-        assert_eq!(recent.requests(1, pair(3)), Some(&[request(1), request(2)][..]));
-        let mut none = Recent::new(0);
-        none.recorded(1, pair(1), 1, request(1));
-        assert_eq!(none.requests(1, pair(1)), None);
     }
 }
