@@ -9,6 +9,7 @@ use scrip_client::{Client, ClientConfig, ConnectError, Secret};
 use serde_json::{Value, json};
 
 mod arguments;
+mod bulk;
 mod command;
 mod definition;
 mod order;

@@ -32,7 +32,7 @@
 
 mod answers;
 pub mod desk;
-mod gauges;
+pub mod gauges;
 mod pacer;
 pub mod runner;
 mod slice;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use scrip_client::{CouponId, Order, RequestId, TemplateDefinition, TemplateId};
 
+use super::bulk::BulkCommand;
 use super::definition;
 use super::order::OrderCommand;
 use super::quote;
@@ -101,6 +102,9 @@ pub(crate) enum Command {
         #[arg(long = "coupon", value_name = "ID")]
         coupons: Vec<CouponId>,
     },
+    /// One coupon to every user of a list: create, status, watch, pause, resume, cancel, list, results.
+    #[command(subcommand)]
+    Bulk(BulkCommand),
     /// Is a proxy there?
     Ping,
 }
@@ -198,7 +202,7 @@ pub(crate) enum Status {
     Expired,
 }
 
-fn template_id(text: &str) -> Result<TemplateId, String> {
+pub(crate) fn template_id(text: &str) -> Result<TemplateId, String> {
     let number = text.parse().map_err(|_| "a template id is 1 to 4294967295".to_owned())?;
     TemplateId::try_new(number).map_err(|error| error.to_string())
 }

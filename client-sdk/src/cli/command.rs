@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::arguments::{Command, Status, Target, TemplateCommand};
 use super::show::{self, Trouble};
-use super::{announce, applied, definition, order, quote};
+use super::{announce, applied, bulk, definition, order, quote};
 
 pub(super) async fn run(client: &Client, command: Command) -> Result<Value, Trouble> {
     match command {
@@ -18,6 +18,7 @@ pub(super) async fn run(client: &Client, command: Command) -> Result<Value, Trou
             let coupon = client.get_claim(UserId(target.user), target.template, request_id).await?;
             Ok(applied("coupon", show::coupon(&coupon)))
         }
+        Command::Bulk(command) => bulk::run(client, command).await,
         Command::Order(command) => order::run(client, command).await,
         Command::Coupon { user, coupon } => order::history(client, user, coupon).await,
         Command::Quote { user, order, coupons } => {
@@ -91,7 +92,7 @@ async fn list_templates(client: &Client) -> Result<Value, Trouble> {
     }
 }
 
-fn minted(given: Option<RequestId>) -> RequestId {
+pub(super) fn minted(given: Option<RequestId>) -> RequestId {
     given.unwrap_or_else(|| {
         let request_id = mint_request_id();
         announce(request_id);

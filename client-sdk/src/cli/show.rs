@@ -103,7 +103,7 @@ fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn name(code: Code) -> &'static str {
+pub(super) fn name(code: Code) -> &'static str {
     code.as_str_name().trim_start_matches("CODE_")
 }
 

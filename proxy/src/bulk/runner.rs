@@ -7,7 +7,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::gauges::Done;
+use super::gauges::{Done, Pending};
 use super::slice::Slice;
 use super::window::Window;
 use crate::flow::Flow;
@@ -36,6 +36,7 @@ pub struct Runner<B> {
     /// Counts the answers to claims of jobs: apart from those of callers, whose latency is looked at.
     pub(super) meter: Arc<Meter>,
     pub(super) done: Done,
+    pub(super) pending: Pending,
     held: Mutex<HashSet<SliceKey>>,
     tasks: Tasks,
 }
@@ -56,8 +57,8 @@ impl<B: BulkStore> Runner<B> {
     /// `owner`: any number that no other run of a proxy has.
     pub fn new(flow: Arc<Flow>, store: B, owner: u64, tasks: Tasks) -> Arc<Self> {
         let windows = flow.record.iter().map(|_| Window::default()).collect();
-        let (meter, done, held) = (Arc::default(), Done::default(), Mutex::default());
-        Arc::new(Self { flow, store, owner, windows, meter, done, held, tasks })
+        let (meter, done, pending, held) = (Arc::default(), Done::default(), Pending::default(), Mutex::default());
+        Arc::new(Self { flow, store, owner, windows, meter, done, pending, held, tasks })
     }
 
     /// Serves for ever.

@@ -10,6 +10,7 @@ use scrip_protocol::v1::{BulkJobState, Code, Response};
 use tokio::time::{Instant, sleep};
 
 use super::answers::Answers;
+use super::gauges::Share;
 use super::pacer::{Pacer, gap};
 use super::request_of;
 use super::runner::Runner;
@@ -44,6 +45,7 @@ pub(super) struct Slice<'a, B> {
     /// When it was last renewed, or tried to be.
     renewed: Instant,
     pacer: Pacer,
+    pending: Share,
 }
 
 /// How one reading of the slice ended.
@@ -70,12 +72,21 @@ struct Group {
 impl<'a, B: BulkStore> Slice<'a, B> {
     pub(super) fn new(runner: &'a Runner<B>, key: SliceKey) -> Self {
         let now = Instant::now();
-        Self { runner, key, lease: None, until: now, renewed: now, pacer: Pacer::new(now) }
+        Self {
+            runner,
+            key,
+            lease: None,
+            until: now,
+            renewed: now,
+            pacer: Pacer::new(now),
+            pending: runner.pending.share(0),
+        }
     }
 
     /// Until nothing is pending, the job stops, or the lease is lost.
     pub(super) async fn run(mut self) {
         self.renew().await;
+        self.count().await;
         let mut pause = PAUSE_FIRST;
         while let Some(purpose) = self.purpose() {
             match self.pass(purpose).await {
@@ -92,6 +103,16 @@ impl<'a, B: BulkStore> Slice<'a, B> {
         {
             tracing::debug!(%error, "a lease of a bulk job was not given back; it runs out");
         }
+    }
+
+    /// For the gauge and for nothing else.
+    async fn count(&mut self) {
+        if self.lease.is_none() {
+            return;
+        }
+        let counts = self.runner.store.counts(self.key, 0).await.unwrap_or_default();
+        let pending = counts.iter().find(|count| count.result == Code::Unspecified).map_or(0, |count| count.users);
+        self.pending = self.runner.pending.share(pending);
     }
 
     /// What is to be done with pending entries; `None`: nothing, or not by us.
@@ -177,17 +198,19 @@ impl<'a, B: BulkStore> Slice<'a, B> {
             if group.stopped {
                 return Pass::Stopped;
             }
-            if group.waits {
+            // What all of a group is refused for, the others would be refused for as well.
+            if group.waits || group.results.is_empty() {
                 return Pass::Left;
             }
         }
     }
 
     /// True if it is done.
-    async fn note(&self, results: &[Entry]) -> bool {
+    async fn note(&mut self, results: &[Entry]) -> bool {
         match self.runner.store.note(self.key, results).await {
             Ok(()) => {
                 results.iter().for_each(|entry| self.runner.done.add(entry.result));
+                self.pending.done(results.len());
                 true
             }
             Err(error) => {
@@ -245,7 +268,8 @@ impl<'a, B: BulkStore> Slice<'a, B> {
             template: job.new.template,
             request: request_of(job.new.request, user),
             purpose,
-            deadline: Instant::now() + PATIENCE,
+            // Also when this process was frozen since it looked at the lease.
+            deadline: (Instant::now() + PATIENCE).min(self.until.checked_sub(LEASE_MARGIN).unwrap_or(self.until)),
         };
         flow.arrive(arrival, flow.clock.now_ms());
     }

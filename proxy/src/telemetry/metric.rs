@@ -5,6 +5,7 @@ use std::fmt::Write;
 use metrics::{Unit, describe_gauge, gauge};
 
 use crate::admin::health::HealthReport;
+use crate::bulk::gauges::METRICS;
 use crate::flow::calls::COUNTERS;
 use crate::flow::gauges::GAUGES;
 use crate::meter::Meter;
@@ -48,6 +49,9 @@ pub fn markdown() -> String {
         let _ = writeln!(text, "| `{name}` | counter | {help} |");
     }
     let recorded = [(READY, READY_HELP), (COMPONENTS_DOWN, COMPONENTS_DOWN_HELP)];
+    for (name, kind, help) in METRICS {
+        let _ = writeln!(text, "| `{name}` | {kind} | {help} |");
+    }
     for (name, help) in GAUGES.into_iter().chain(recorded) {
         let _ = writeln!(text, "| `{name}` | gauge | {help} |");
     }

@@ -5,6 +5,7 @@ use super::scene::{Scene, cases};
 cases! {
     the_examples_run on Scene::shared;
     the_command_line_creates_claims_and_lists on Scene::shared;
+    the_command_line_issues_in_bulk on Scene::shared;
 }
 
 mod cases {
@@ -59,5 +60,64 @@ mod cases {
         assert!(text(&refused).contains("LIMIT_REACHED"), "{}", text(&refused));
         let listed = run(scene, "scrip", &["list", "--user", "777001"]).await;
         assert!(listed.status.success() && text(&listed).contains(&template), "{}", text(&listed));
+    }
+
+    /// The rows of a CSV file without quotes, but for its header.
+    fn rows(text: &str) -> Vec<Vec<&str>> {
+        text.lines().skip(1).map(|line| line.split(',').collect()).collect()
+    }
+
+    pub(super) async fn the_command_line_issues_in_bulk(scene: &Scene) {
+        let (template, folder) = (scene.template(1_000, 1).await, tempfile::tempdir().expect("a folder"));
+        scene.claim(880_003, template).await.expect("claimed");
+        let template = template.to_string();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let (list, bad, results) = (path("users.csv"), path("bad.csv"), path("results.csv"));
+        let users: String = (0..300).map(|user| format!("someone,{}\n", 880_000 + user)).collect();
+        std::fs::write(&list, format!("name,user_id\n{users}")).expect("written");
+        std::fs::write(&bad, "1\ntwo\n1\n").expect("written");
+
+        let refused = run(scene, "scrip", &["bulk", "create", "--template", &template, "--file", &bad]).await;
+        assert_eq!(refused.status.code(), Some(2), "{}", text(&refused));
+        for part in ["line 2, column 1: \"two\"", "line 3, column 1: user 1 stands on line 1"] {
+            assert!(text(&refused).contains(part), "{part} in {}", text(&refused));
+        }
+        let request = "000102030405060708090a0b0c0d0e0f";
+        let create = ["--json", "bulk", "create", "--template", &template, "--file", &list, "--request-id", request];
+        let created = run(scene, "scrip", &[&create[..], &["--watch"]].concat()).await;
+        let job: serde_json::Value = serde_json::from_slice(&created.stdout).expect("JSON");
+        let job = &job["job"];
+        assert_eq!(
+            (&job["state"], &job["issued"], &job["pending"]),
+            (&"finished".into(), &299.into(), &0.into()),
+            "{job}"
+        );
+        assert_eq!(job["refused"], serde_json::json!({ "LIMIT_REACHED": 1 }));
+        let again = run(scene, "scrip", &create).await;
+        let again: serde_json::Value = serde_json::from_slice(&again.stdout).expect("JSON");
+        assert_eq!((&again["job"]["job"], &again["job"]["users"]), (&job["job"], &300.into()), "{again}");
+
+        let id = job["job"].to_string();
+        let written = run(scene, "scrip", &["bulk", "results", &id, "--output", &results]).await;
+        assert!(written.status.success(), "{}", text(&written));
+        let results = std::fs::read_to_string(&results).expect("results");
+        let rows = rows(&results);
+        assert_eq!(rows.len(), 300);
+        assert!(rows.iter().all(|row| (row[1] == "OK") == (row[2].len() == 32)), "{results}");
+        let refused: Vec<_> = rows.iter().filter(|row| row[1] != "OK").collect();
+        assert!(matches!(&refused[..], [row] if row[..3] == ["880003", "LIMIT_REACHED", ""]), "{refused:?}");
+
+        let range = ["bulk", "create", "--template", &template, "--first", "890000", "--last", "890049"];
+        let paced = run(scene, "scrip", &[&range[..], &["--rate", "5", "--start-in", "1h"]].concat()).await;
+        let shown = text(&paced);
+        let id = shown.lines().find_map(|line| line.strip_prefix("job: ")).expect("a job").to_owned();
+        for (action, state) in
+            [("pause", "paused"), ("resume", "running"), ("cancel", "cancell"), ("status", "cancell")]
+        {
+            let output = run(scene, "scrip", &["bulk", action, &id]).await;
+            assert!(text(&output).contains(&format!("state: {state}")), "{action}: {}", text(&output));
+        }
+        let listed = run(scene, "scrip", &["bulk", "list"]).await;
+        assert!(text(&listed).contains(&format!("job={id} ")), "{}", text(&listed));
     }
 }
