@@ -39,7 +39,7 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
             true => self.unused(scope).await?,
             false => self.named(scope, &quote.coupon_ids).await?,
         };
-        // The search for the best combination takes up to some tens of milliseconds: not on a thread that serves claims.
+        // The search for the best combination takes up to some milliseconds: not on a thread that serves claims.
         let decided = tokio::task::spawn_blocking(move || answer(&order, scope.at_ms, &purse)).await;
         decided.map_err(|_| Refusal::new(Code::Draining, "this proxy is stopping"))
     }

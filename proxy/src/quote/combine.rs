@@ -23,7 +23,7 @@ use super::take::take;
 use super::{Left, Taken, Usable};
 
 /// Sets that are tried for one quote: every set of 12 coupons. Prevents that one quote holds a core for longer than some
-/// tens of milliseconds.
+/// milliseconds.
 const SETS_MAX: usize = 4_096;
 /// Sets that are tried for each group whatever the others took.
 const SETS_OF_A_GROUP_MIN: usize = 64;
