@@ -113,8 +113,9 @@ impl Request {
             Code::SoldOut => self.sold_out_us = self.sold_out_us.max(Some(sent.answered_at_us)),
             _ => {}
         }
-        // Proxies see a pause one after the other: of two sends at once, one may be refused and the other granted.
-        if code != Code::TemplatePaused {
+        // Proxies see a pause, and the end of a day, one after the other: of two sends at once, one may be refused and the
+        // other granted.
+        if !matches!(code, Code::TemplatePaused | Code::DailyLimitReached) {
             self.refused_us = self.refused_us.max(Some(sent.answered_at_us));
         }
         self.refused_sent_us = self.refused_sent_us.max(Some(sent.sent_at_us));

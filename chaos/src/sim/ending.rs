@@ -65,7 +65,9 @@ async fn until_definite(stage: &Arc<Stage>, open: Open, attempt: u32) -> Option<
         let told = send_to(stage, stage.any_proxy(), open, attempt, DEADLINE_MS, DEADLINE_MS + 100).await;
         match told {
             Told::Coupon { .. } => return Some(told),
-            Told::NotApplied(Code::SoldOut | Code::LimitReached | Code::TemplateClosed) => return Some(told),
+            Told::NotApplied(Code::SoldOut | Code::LimitReached | Code::DailyLimitReached | Code::TemplateClosed) => {
+                return Some(told);
+            }
             Told::NotApplied(_) => {}
             Told::Nothing | Told::Unknown(_) => attempt = attempt.max(1) + 1,
         }

@@ -35,6 +35,8 @@ use super::world::{EPOCH_MS, Sim};
 
 /// Requests that may wait anywhere in a proxy: more than a run has.
 const QUEUE_MAX: usize = 4_096;
+/// A proxy's clock is ahead of the run's by at most so much, in milliseconds.
+const CLOCK_AHEAD_MAX_MS: u64 = 1_000;
 
 type ModelOperations = Operations<ModelStores, ModelStores, ModelStores>;
 
@@ -150,7 +152,8 @@ impl Node {
             lanes_per_primary: size.lanes,
         };
         let started = Instant::now();
-        let begun_ms = EPOCH_MS + sim.world().at_ms();
+        // Clocks of proxies differ: where a day begins is for each to say.
+        let begun_ms = EPOCH_MS + sim.world().at_ms() + Dice::apart(seed, 5).within(0..=CLOCK_AHEAD_MAX_MS);
         let clock = Clock::new(move || begun_ms + u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
         let ids = CouponIds::new(&CouponKey::new([7; 16]));
         let (flow, errands) = Flow::new(Arc::clone(topology), limits, clock, ids, dice.roll());

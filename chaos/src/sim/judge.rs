@@ -1,13 +1,14 @@
 //! What the stores hold at the end, for the oracle, and what the oracle may ask for.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use scrip_client::Code;
+use scrip_client::{Code, TemplateId, UserId};
 use scrip_proxy::store::StockKey;
 use scrip_shard_config::{SubStock, Tail, stock_key};
 
 use super::plan::Plan;
-use super::world::World;
+use super::world::{MIDNIGHT_MS, World};
 use crate::history::{History, Told};
 use crate::oracle::{
     self, Circumstances, CouponRow, LedgerRow, ServerSettings, StockRow, StoresView, SubStockRow, TemplateRow,
@@ -19,8 +20,8 @@ pub fn check(world: &mut World, plan: &Plan) -> Vec<String> {
     let circumstances = Circumstances {
         demand_exceeds_stock: world.lost_for_good.is_empty(),
         replenished: plan.changes_stock(),
-        // Allowances are told as "unknown".
-        doubt_resolved: world.lost.is_empty() && !plan.changes_stock() && !plan.pauses(),
+        // Allowances are told as "unknown". A full day is no answer for what is under way until the next one.
+        doubt_resolved: world.lost.is_empty() && !plan.changes_stock() && !plan.pauses() && !plan.has_days(),
     };
     let history = allowances(world, plan);
     let verdict = oracle::check(&history, &view, circumstances);
@@ -30,7 +31,20 @@ pub fn check(world: &mut World, plan: &Plan) -> Vec<String> {
         (issued != row.total_stock).then(text)
     });
     let violations = verdict.violations().into_iter().map(|violation| format!("{:?}: {violation}", violation.kind));
-    violations.chain(unsold).collect()
+    violations.chain(unsold).chain(days(world, plan)).collect()
+}
+
+/// Users who got more in one day than the limit a day: the days of the rows, whatever clocks wrote them.
+fn days(world: &World, plan: &Plan) -> Vec<String> {
+    let templates = world.history.templates().iter().zip(&plan.templates);
+    let limits: BTreeMap<TemplateId, u32> = templates.map(|(fact, plan)| (fact.template, plan.daily)).collect();
+    let mut counts: BTreeMap<(UserId, TemplateId, bool), u32> = BTreeMap::new();
+    for (&(user, template, _), row) in world.primaries.iter().flat_map(|primary| &primary.data.coupons) {
+        *counts.entry((user, template, row.claimed_at_ms >= MIDNIGHT_MS)).or_default() += 1;
+    }
+    let limit = |template| limits.get(template).copied().filter(|limit| *limit > 0).unwrap_or(u32::MAX);
+    let above = counts.iter().filter(|((_, template, _), count)| **count > limit(template));
+    above.map(|((user, template, _), count)| format!("user {user}: {count} of template {template} in a day")).collect()
 }
 
 /// The stores as the oracle reads them.

@@ -15,6 +15,7 @@ use super::client::id_of;
 use super::fleet::{Asked, Heard};
 use super::plan::Change;
 use super::stage::Stage;
+use super::world::DAY_OFFSET_MINUTES;
 use crate::history::{Action, OperationTold, TemplateFact};
 
 /// What an operator's request may take until it is answered for good, once all is well.
@@ -28,6 +29,8 @@ pub async fn publish(stage: &Arc<Stage>) -> bool {
             name: format!("template {index}"),
             total_stock: template.total,
             per_user_limit: template.limit,
+            per_user_daily_limit: template.daily,
+            day_starts_at_utc_offset_minutes: DAY_OFFSET_MINUTES,
             validity: Some(Validity::Relative(RelativeValidity { starts_after_s: 0, lasts_s: 3_600 })),
             ..TemplateDefinition::default()
         };

@@ -57,6 +57,9 @@ pub struct TemplatePlan {
     pub total: u64,
     /// Its limit per user.
     pub limit: u32,
+    /// Its limit per user and day; 0: none. One day ends in the middle of a run.
+    #[serde(default)]
+    pub daily: u32,
 }
 
 /// One thing that a caller wants.
@@ -111,6 +114,11 @@ impl Plan {
     /// Whether stock is added or taken on the way.
     pub fn changes_stock(&self) -> bool {
         self.changes.iter().any(|change| matches!(change.change, Change::Stock(_)))
+    }
+
+    /// Whether a template has a limit a day.
+    pub fn has_days(&self) -> bool {
+        self.templates.iter().any(|template| template.daily > 0)
     }
 
     /// Whether a template is paused on the way.

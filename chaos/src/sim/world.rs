@@ -21,8 +21,13 @@ use super::trace::Trace;
 use super::wire::Weather;
 use crate::history::History;
 
-/// The wall clock when a run begins, in milliseconds since 1970-01-01 UTC.
-pub const EPOCH_MS: u64 = 1_800_000_000_000;
+/// The wall clock when a run begins, in milliseconds since 1970-01-01 UTC: a day ends one and a half seconds later, in the
+/// middle of most runs.
+pub const EPOCH_MS: u64 = MIDNIGHT_MS - 1_500;
+/// Where days begin, by the clock that is so many minutes ahead of UTC.
+pub const DAY_OFFSET_MINUTES: i32 = -480;
+/// 08:00 UTC.
+pub const MIDNIGHT_MS: u64 = 1_800_000_000_000;
 
 /// One server of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

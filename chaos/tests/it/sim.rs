@@ -90,7 +90,7 @@ fn an_install_that_is_not_bound_to_the_nonce_is_noticed() {
     let plan = |seed| Plan {
         seed,
         size,
-        templates: vec![TemplatePlan { total: 4, limit: 1 }],
+        templates: vec![TemplatePlan { total: 4, limit: 1, daily: 0 }],
         claims: (0..5).map(claim).collect(),
         changes: vec![ChangePlan { at_ms: 300, template: 0, change: Change::Stock(4) }],
         faults: vec![

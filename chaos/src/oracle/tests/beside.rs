@@ -10,6 +10,7 @@ use crate::history::{Action, Found, LostCommits, OperationTold};
 
 const FOUND: Found = Found::Coupon { coupon: CouponId([1; 16]), seq: 1 };
 const PAUSED: Told = Told::NotApplied(Code::TemplatePaused);
+const FULL_DAY: Told = Told::NotApplied(Code::DailyLimitReached);
 
 impl Case {
     fn asked(&mut self, request: RequestIndex, found: Found) {
@@ -232,25 +233,27 @@ fn a_fail_over_excuses_what_it_may_have_taken_and_nothing_else() {
 }
 
 #[test]
-fn of_two_sends_at_once_a_pause_may_refuse_one() {
-    let twins = |case: &mut Case, answered_at| {
+fn of_two_sends_at_once_a_pause_or_a_full_day_may_refuse_one() {
+    let twins = |case: &mut Case, refused| {
         case.operated(Action::Pause, OperationTold::Done);
         let (first, second) = (case.tick(), case.tick());
         let [one, other] = [first, second].map(|at| case.history.sent(RequestIndex(1), at));
         case.history.answered(one, case.now, told_coupon(2, 1, false));
-        case.history.answered(other, answered_at, PAUSED);
+        case.history.answered(other, Duration::from_secs(1), refused);
     };
-    check_case(
-        |case| {
-            case.history = only_user_1(&case.history);
-            twins(case, Duration::from_secs(1));
-            // What user 3 was told is another matter.
-            case.circumstances.replenished = true;
-        },
-        &[],
-    );
-    // The coupon was known when it was sent again.
-    check_case(|case| twins(case, Duration::from_secs(1)), &[(Kind::GrantedAndRefused, 1)]);
+    for refused in [PAUSED, FULL_DAY] {
+        check_case(
+            |case| {
+                case.history = only_user_1(&case.history);
+                twins(case, refused);
+                // What user 3 was told is another matter.
+                case.circumstances.replenished = true;
+            },
+            &[],
+        );
+        // The coupon was known when it was sent again.
+        check_case(|case| twins(case, refused), &[(Kind::GrantedAndRefused, 1)]);
+    }
 }
 
 /// User 2 has not been answered yet.

@@ -24,14 +24,25 @@ pub(super) fn plan(seed: u64) -> Plan {
     let template = |dice: &mut Dice| TemplatePlan {
         total: if dice.chance(700) { dice.within(1..=8) } else { dice.within(5..=40) },
         limit: dice.pick(&[1, 1, 2, 3]),
+        daily: 0,
     };
-    let templates: Vec<TemplatePlan> = (0..dice.pick(&[1, 1, 1, 2])).map(|_| template(dice)).collect();
+    let mut templates: Vec<TemplatePlan> = (0..dice.pick(&[1, 1, 1, 2])).map(|_| template(dice)).collect();
+    days(&mut Dice::apart(seed, 4), &mut templates);
     let span_ms = dice.pick(&[400, 1_000, 2_000, 4_000, 8_000]);
     let claims = claims(dice, templates.len(), span_ms);
     let changes = changes(dice, templates.len(), span_ms);
     let count = if dice.chance(60) { 0 } else { dice.within(1..=6) };
     let faults = (0..count).map(|_| fault(dice, size, span_ms)).collect();
     Plan { seed, size, templates, claims, changes, faults, heal_at_ms: BEGIN_MS + span_ms + dice.within(0..=1_500) }
+}
+
+/// With dice of their own, so that everything else about a seed stays what it was before there were days.
+fn days(dice: &mut Dice, templates: &mut [TemplatePlan]) {
+    for template in templates.iter_mut().filter(|template| template.limit > 1) {
+        if dice.chance(600) {
+            template.daily = dice.within(1..=u64::from(template.limit) - 1) as u32;
+        }
+    }
 }
 
 fn claims(dice: &mut Dice, templates: usize, span_ms: u64) -> Vec<ClaimPlan> {

@@ -21,7 +21,8 @@ impl fmt::Display for Plan {
             size.stripes
         )?;
         for (index, template) in self.templates.iter().enumerate() {
-            writeln!(f, "  template {}: {} units, {} a user", index + 1, template.total, template.limit)?;
+            let day = if template.daily > 0 { format!(", {} a day", template.daily) } else { String::new() };
+            writeln!(f, "  template {}: {} units, {} a user{day}", index + 1, template.total, template.limit)?;
         }
         writeln!(f, "  {} claims, healed at {} ms", self.claims.len(), self.heal_at_ms)?;
         for change in &self.changes {
