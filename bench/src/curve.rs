@@ -78,8 +78,8 @@ impl CurveSpec {
             (none, "--points must be at least 1"),
             (points.iter().any(|point| *point > 1 << 32), "--points must be below 4294967296"),
             (
-                matches!(self.run.workload, Kind::Read | Kind::Redeem),
-                "the workloads read and redeem have no curve: they claim nothing",
+                matches!(self.run.workload, Kind::Read | Kind::Quote | Kind::Redeem),
+                "the workloads read, quote and redeem have no curve: they claim nothing",
             ),
         ])?;
         points.iter().try_for_each(|point| self.at(*point).and_then(|spec| spec.check()))?;

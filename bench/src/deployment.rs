@@ -11,6 +11,7 @@ use scrip_shard_config::Topology;
 use tokio::task::JoinSet;
 
 use crate::Error;
+use crate::quotes;
 use crate::screen::Screen;
 use crate::spec::{BedSpec, CallerSpec};
 use crate::usage::{Tiers, open_files_max};
@@ -130,12 +131,15 @@ fn check_open_files(connections: usize) -> Result<(), Error> {
 }
 
 async fn publish_one(client: Client, kind: Kind, number: usize) -> Result<TemplateId, Error> {
-    let definition = TemplateDefinition::new(
+    let mut definition = TemplateDefinition::new(
         format!("bench {number}"),
         kind.stock(),
         PER_USER_LIMIT,
         Validity::Relative { starts_after_s: 0, lasts_s: VALID_S },
     );
+    if kind == Kind::Quote {
+        definition.rules = quotes::rules(number);
+    }
     let template = client.create_template(mint_request_id(), definition).await?.template;
     client.publish(template).await?;
     Ok(template)

@@ -10,7 +10,7 @@
 //! # Map
 //! - `spec`: what to run. [`workload`], [`arrival`]: who claims what, and when; both follow from the seed alone.
 //! - `deployment`: servers, proxies, templates.
-//! - `drive`: claims through the SDK's streams; `spawned`: requests that have no stream; `readers`, `shard_load`: two kinds of
+//! - `drive`: claims through the SDK's streams; `spawned`: requests that have no stream; `readers`, `quotes`, `shard_load`: kinds of
 //!   those. All of them report to a `board`, which keeps the window.
 //! - `recorder`, `book`: what came back. `audit`: is the count right?
 //! - `usage`, `counts`, `environment`: where the time goes, and on what.
@@ -37,6 +37,7 @@ pub mod idle;
 pub mod limits;
 mod orders;
 mod progress;
+mod quotes;
 mod readers;
 mod recorder;
 mod reference;

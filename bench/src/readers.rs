@@ -55,6 +55,17 @@ impl Readers {
         Ok((Arc::new(readers), audit))
     }
 
+    /// Whose turn it is in a request of this number, and through which client.
+    pub(crate) fn pick(&self, number: u64) -> (&Client, UserId) {
+        let client = &self.clients[self.turn.fetch_add(1, Ordering::Relaxed) % self.clients.len()];
+        (client, UserId(self.workload.reader(mix(self.workload.seed(), number) % READ_USERS)))
+    }
+
+    /// Coupons of each user.
+    pub(crate) fn coupons(&self) -> usize {
+        self.coupons
+    }
+
     /// Pages that were not what they had to be, since the last call.
     pub(crate) fn take_wrong(&self) -> u64 {
         self.wrong.swap(0, Ordering::Relaxed)
@@ -63,8 +74,7 @@ impl Readers {
 
 impl Requests for Readers {
     async fn ask(&self, number: u64) -> Result<Result<(), Failure>, Error> {
-        let client = &self.clients[self.turn.fetch_add(1, Ordering::Relaxed) % self.clients.len()];
-        let user = UserId(self.workload.reader(mix(self.workload.seed(), number) % READ_USERS));
+        let (client, user) = self.pick(number);
         // More than a user has: one too many would be seen.
         let page_size = u32::try_from(self.coupons + 1).unwrap_or(u32::MAX);
         let page = match client.list_coupons(&CouponQuery::new(user).page_size(page_size), None).await {

@@ -13,6 +13,7 @@ use crate::deployment::Deployment;
 use crate::drive::Driver;
 use crate::error::Error;
 use crate::orders::Orders;
+use crate::quotes::Quotes;
 use crate::readers::Readers;
 use crate::report::figures::ProxyCounts;
 use crate::report::{Audit, CpuPerClaim, Figures, Report, Subject, table};
@@ -71,6 +72,7 @@ pub(crate) async fn measure(
     let target = Target { proxies: &deployment.proxies, tiers: &tiers, screen };
     let (watched, audit) = match spec.workload {
         Kind::Read => read(deployment, clients, spec, &window, &workload, &target).await?,
+        Kind::Quote => quote(deployment, clients, spec, &window, &workload, &target).await?,
         Kind::Redeem => redeem(deployment, clients, spec, &window, &workload, &target).await?,
         Kind::Rush | Kind::Mixed | Kind::Soldout | Kind::Resend | Kind::Limit => {
             claim(deployment, clients, spec, &window, &workload, &target).await?
@@ -120,6 +122,20 @@ async fn read(
     let (readers, audit) = Readers::prepare(deployment, clients, workload).await?;
     let watched = spawned::phase(&readers, target, spec.load(), window).await?;
     Ok((watched, Audit { misread: readers.take_wrong(), ..audit }))
+}
+
+async fn quote(
+    deployment: &Deployment,
+    clients: &[Client],
+    spec: &RunSpec,
+    window: &WindowSpec,
+    workload: &Arc<Workload>,
+    target: &Target<'_>,
+) -> Result<(Watched, Audit), Error> {
+    let (readers, audit) = Readers::prepare(deployment, clients, workload).await?;
+    let quotes = Arc::new(Quotes::new(readers));
+    let watched = spawned::phase(&quotes, target, spec.load(), window).await?;
+    Ok((watched, Audit { misread: quotes.take_wrong(), ..audit }))
 }
 
 async fn redeem(

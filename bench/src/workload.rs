@@ -21,15 +21,17 @@ pub enum Kind {
     Limit,
     /// Users list their coupons; each has one of every template.
     Read,
+    /// Orders are quoted for users who have a coupon of each of several templates that stack.
+    Quote,
     /// Orders lock a coupon and redeem it: a cycle of two requests.
     Redeem,
 }
 
 /// Templates of [`Kind::Mixed`].
 const MIXED_TEMPLATES: usize = 100;
-/// Templates of [`Kind::Read`], and coupons of each user.
+/// Templates of [`Kind::Read`] and [`Kind::Quote`], and coupons of each user.
 const READ_TEMPLATES: usize = 5;
-/// Users of [`Kind::Read`].
+/// Users of [`Kind::Read`] and [`Kind::Quote`].
 pub(crate) const READ_USERS: u64 = 20_000;
 /// Claims in flight in a closed loop.
 const IN_FLIGHT: usize = 20_000;
@@ -52,7 +54,7 @@ impl Kind {
     pub fn templates(self) -> usize {
         match self {
             Self::Mixed => MIXED_TEMPLATES,
-            Self::Read => READ_TEMPLATES,
+            Self::Read | Self::Quote => READ_TEMPLATES,
             Self::Rush | Self::Soldout | Self::Resend | Self::Limit | Self::Redeem => 1,
         }
     }
@@ -61,7 +63,7 @@ impl Kind {
     #[must_use]
     pub fn in_flight(self) -> usize {
         match self {
-            Self::Read => READ_IN_FLIGHT,
+            Self::Read | Self::Quote => READ_IN_FLIGHT,
             Self::Rush | Self::Mixed | Self::Soldout | Self::Resend | Self::Limit | Self::Redeem => IN_FLIGHT,
         }
     }
@@ -131,7 +133,7 @@ impl Workload {
         let fresh = Send { request: number, user: user(number), template: self.template(dice), first_try: true };
         match self.kind {
             Kind::Rush | Kind::Mixed | Kind::Soldout | Kind::Redeem => fresh,
-            Kind::Read => {
+            Kind::Read | Kind::Quote => {
                 let templates = self.templates.len() as u64;
                 Send { user: self.reader(number / templates), template: (number % templates) as usize, ..fresh }
             }
@@ -146,7 +148,7 @@ impl Workload {
         }
     }
 
-    /// A user of [`Kind::Read`]; others than those of another repeat.
+    /// A user of [`Kind::Read`] or [`Kind::Quote`]; others than those of another repeat.
     pub(crate) fn reader(&self, number: u64) -> u64 {
         user((((self.seed >> 32) + 1) & 0x3ff) << 30 | number)
     }
