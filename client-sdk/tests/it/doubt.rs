@@ -95,6 +95,7 @@ async fn a_refusal_of_the_resend_does_not_hide_the_lost_attempt() {
         (Code::SoldOut, Disposition::Unknown),
         (Code::TemplatePaused, Disposition::Unknown),
         (Code::DeadlineExceeded, Disposition::Unknown),
+        (Code::DailyLimitReached, Disposition::Unknown),
         (Code::LimitReached, Disposition::NotApplied),
     ] {
         let fake = Fake::start().await;

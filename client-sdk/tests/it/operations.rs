@@ -49,7 +49,7 @@ async fn each_refusal_has_its_variant_and_is_not_sent_again() {
     let fake = Fake::start().await;
     let (client, mut proxy) = pair(&fake).await;
     type Check = fn(&ClaimError) -> bool;
-    let cases: [(Code, Check); 11] = [
+    let cases: [(Code, Check); 12] = [
         (Code::TemplateNotFound, |error| matches!(error, ClaimError::TemplateNotFound(_))),
         (Code::TemplateNotPublished, |error| matches!(error, ClaimError::NotPublished(_))),
         (Code::TemplatePaused, |error| matches!(error, ClaimError::Paused(_))),
@@ -58,6 +58,7 @@ async fn each_refusal_has_its_variant_and_is_not_sent_again() {
         (Code::ClaimEnded, |error| matches!(error, ClaimError::Ended(_))),
         (Code::SoldOut, |error| matches!(error, ClaimError::SoldOut(_))),
         (Code::LimitReached, |error| matches!(error, ClaimError::LimitReached(_))),
+        (Code::DailyLimitReached, |error| matches!(error, ClaimError::DailyLimitReached(_))),
         (Code::RequestIdReused, |error| matches!(error, ClaimError::RequestIdReused(_))),
         (Code::DeadlineExceeded, |error| matches!(error, ClaimError::DeadlineExceeded(_))),
         (Code::InvalidRequest, |error| matches!(error, ClaimError::Rejected(_))),
