@@ -5,6 +5,8 @@ use std::time::Duration;
 use scrip_protocol::v1::{self, Code};
 use scrip_protocol::{BulkJobId, CouponId, RequestId, TemplateId, UserId};
 
+use sha2::{Digest, Sha256};
+
 use crate::reply::Malformed;
 
 /// What a job is to do.
@@ -23,6 +25,33 @@ impl NewBulkJob {
     pub fn new(template: TemplateId) -> Self {
         Self { template, rate_per_s: None, start_at_ms: None }
     }
+}
+
+/// What a list is, whatever the order of its users: what a job is started with, so that it is that list and no other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BulkList {
+    /// How many different users it has.
+    pub users: u64,
+    /// Which: the XOR over all of them of the first 8 bytes of SHA-256 over the user id in decimal digits. None: any.
+    pub digest: Option<u64>,
+}
+
+impl BulkList {
+    /// The list of these users, every one of them different.
+    pub fn of_different(users: impl IntoIterator<Item = UserId>) -> Self {
+        let (mut count, mut digest) = (0, 0);
+        for user in users {
+            count += 1;
+            digest ^= digest_of(user);
+        }
+        Self { users: count, digest: Some(digest) }
+    }
+}
+
+/// The first 8 bytes of SHA-256 over the user in decimal.
+fn digest_of(user: UserId) -> u64 {
+    let hash = Sha256::digest(user.to_string());
+    u64::from_be_bytes(std::array::from_fn(|index| hash[index]))
 }
 
 /// A job and where it is in its life.
@@ -245,5 +274,20 @@ impl BulkJobState {
             Self::Finished => v1::BulkJobState::Finished.into(),
             Self::Newer(number) => number,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_known_by_their_users() {
+        let list = |users: &[u64]| BulkList::of_different(users.iter().copied().map(UserId));
+        // printf 42 | sha256sum
+        assert_eq!(list(&[42]), BulkList { users: 1, digest: Some(0x7347_5cb4_0a56_8e8d) });
+        assert_eq!(list(&[1, 2, 3]), list(&[3, 1, 2]));
+        assert_ne!(list(&[1, 5, 6]), list(&[2, 3, 7]), "as many, the same sum, the same sum of squares");
+        assert_eq!(list(&[]), BulkList { users: 0, digest: Some(0) });
     }
 }

@@ -305,7 +305,7 @@ operation_error! {
     StartBulkJobError {
         /// No bulk job has this id.
         NotFound = BulkJobNotFound,
-        /// Its list has another number of users: the detail names both.
+        /// Its list has another number of users, or other ones: the detail says which.
         CountMismatch = BulkCountMismatch,
         /// The job was cancelled.
         Cancelled = BulkJobCancelled,

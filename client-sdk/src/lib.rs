@@ -57,7 +57,7 @@ mod table;
 mod template;
 
 pub use bulk::{
-    BulkCursor, BulkJob, BulkJobPage, BulkJobQuery, BulkJobState, BulkOutcome, BulkProgress, BulkResult,
+    BulkCursor, BulkJob, BulkJobPage, BulkJobQuery, BulkJobState, BulkList, BulkOutcome, BulkProgress, BulkResult,
     BulkResultPage, NewBulkJob,
 };
 pub use client::{Bulk, BulkResults, Client, ConnectionHealth, ConnectionState, CouponPages};

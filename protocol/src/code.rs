@@ -176,7 +176,7 @@ codes! {
         "The bulk job was started, so its list is closed.",
         "Create another job for other users. If a start was lost on the way, send it again.";
     BulkCountMismatch: Some(NotApplied), Some(Rules),
-        "The list of the bulk job has not as many users as the start said.",
+        "The list of the bulk job has not as many users as the start said, or other ones.",
         "Add the users that are missing, or start with the number in the detail.";
     BulkJobCancelled: Some(NotApplied), Some(Rules),
         "The bulk job was cancelled.",

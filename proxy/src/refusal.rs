@@ -58,7 +58,7 @@ impl Refusal {
             BulkError::Sealed => Code::BulkJobSealed,
             BulkError::Cancelled => Code::BulkJobCancelled,
             BulkError::State(_) => Code::InvalidTransition,
-            BulkError::CountMismatch { .. } => Code::BulkCountMismatch,
+            BulkError::CountMismatch { .. } | BulkError::OtherUsers => Code::BulkCountMismatch,
             BulkError::Contended => Code::Contended,
             BulkError::Meta(error) => of_store(error, Code::MetaUnavailable, effect),
             BulkError::Primary { error, .. } => of_store(error, Code::PrimaryUnavailable, effect),

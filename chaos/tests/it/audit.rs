@@ -318,7 +318,7 @@ async fn seed_meta(database: &Database) {
              UNHEX('00000004'), 2); \
              INSERT INTO meta_sub_stock (template_id, sub_stock, allotment, epoch, settled_epoch, drained_epoch) \
              VALUES (1, 0, 10, 3, 3, 0), (1, 4, 10, 3, 3, 0); \
-             INSERT INTO meta_bulk_job VALUES (1, UNHEX('{BULK_REQUEST}'), 1, 0, 0, 0, 7, 2, 3); \
+             INSERT INTO meta_bulk_job VALUES (1, UNHEX('{BULK_REQUEST}'), 1, 0, 0, 0, 7, 2, 3, 0); \
              INSERT INTO meta_bulk_slice (job_id, primary_id, users, done, owner) VALUES (1, 0, 2, 1, 0), (1, 1, 1, 1, 0)"
         ),
     )

@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
 use scrip_client::{
-    BulkJob, BulkJobId, BulkJobQuery, BulkJobState, BulkProgress, Client, NewBulkJob, RequestId, TemplateId, UserId,
+    BulkJob, BulkJobId, BulkJobQuery, BulkJobState, BulkList, BulkProgress, Client, NewBulkJob, RequestId, TemplateId,
+    UserId,
 };
 use serde_json::{Value, json};
 
@@ -120,14 +121,14 @@ async fn create(client: &Client, create: Create) -> Result<Value, Trouble> {
     let bulk = client.bulk();
     let new = NewBulkJob { template: create.template, rate_per_s: create.rate, start_at_ms };
     let job = bulk.create(minted(create.request_id), new).await?;
-    let users = count(&list);
+    let described = described(&list);
     if job.state == BulkJobState::Uploading {
         match list {
             List::Users(list) => watch::upload(&bulk, job.job, list).await?,
             List::Range(first, last) => bulk.add_range(job.job, first, last).await?,
         }
     }
-    let job = bulk.start(job.job, users).await?;
+    let job = bulk.start(job.job, described).await?;
     if create.watch {
         eprintln!("job {}", job.job);
         return Ok(applied("job", progress(&watch::run(&bulk, job.job).await?)));
@@ -146,10 +147,10 @@ fn whom(create: &Create) -> Result<List, Trouble> {
     }
 }
 
-fn count(list: &List) -> u64 {
+fn described(list: &List) -> BulkList {
     match list {
-        List::Users(list) => list.len() as u64,
-        List::Range(first, last) => (last.get() - first.get()).saturating_add(1),
+        List::Users(list) => BulkList::of_different(list.iter().copied()),
+        List::Range(first, last) => BulkList::of_different((first.get()..=last.get()).map(UserId)),
     }
 }
 

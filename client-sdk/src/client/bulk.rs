@@ -11,7 +11,8 @@ use tokio::task::JoinSet;
 use super::Client;
 use super::coupons::wrong_kind;
 use crate::bulk::{
-    BulkCursor, BulkJob, BulkJobPage, BulkJobQuery, BulkJobState, BulkProgress, BulkResult, BulkResultPage, NewBulkJob,
+    BulkCursor, BulkJob, BulkJobPage, BulkJobQuery, BulkJobState, BulkList, BulkProgress, BulkResult, BulkResultPage,
+    NewBulkJob,
 };
 use crate::error::{
     AddBulkUsersError, CreateBulkJobError, GetBulkJobError, ListBulkJobsError, ListBulkResultsError,
@@ -70,7 +71,7 @@ impl Bulk {
         }
         known.sort_unstable();
         known.dedup();
-        Ok(self.start(job.job, known.len() as u64).await?)
+        Ok(self.start(job.job, BulkList::of_different(known.into_iter().map(UserId))).await?)
     }
 
     /// Creates a job without users. The same request id gives the same job.
@@ -147,13 +148,15 @@ impl Bulk {
         }
     }
 
-    /// Closes the list and lets the job run. `users`: how many different users the list must have. A job that was started is
-    /// returned as it is.
+    /// Closes the list and lets the job run, if it is this list: another one is refused, and users can be added again. A job that was
+    /// started is returned as it is.
     ///
     /// # Errors
     /// [`StartBulkJobError::disposition`] says whether it may have taken effect.
-    pub async fn start(&self, job: BulkJobId, users: u64) -> Result<BulkJob, StartBulkJobError> {
-        match self.client.ask_admin(Wire::StartBulkJob(v1::StartBulkJob { job_id: job.get(), users })).await? {
+    pub async fn start(&self, job: BulkJobId, list: BulkList) -> Result<BulkJob, StartBulkJobError> {
+        let list_digest = list.digest.map(|digest| digest.to_be_bytes().to_vec().into()).unwrap_or_default();
+        let operation = v1::StartBulkJob { job_id: job.get(), users: list.users, list_digest };
+        match self.client.ask_admin(Wire::StartBulkJob(operation)).await? {
             Answer::BulkJob(job) => Ok(job),
             _ => Err(wrong_kind().into()),
         }

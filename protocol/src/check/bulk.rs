@@ -61,6 +61,9 @@ pub fn check_start_bulk_job(start: &StartBulkJob) -> Vec<Violation> {
     if start.users == 0 {
         found.add("users", 0, "give how many users the list has, at least 1");
     }
+    if ![0, 8].contains(&start.list_digest.len()) {
+        found.add("list_digest", format!("{} bytes", start.list_digest.len()), "give 8 bytes, or none");
+    }
     found.0
 }
 
@@ -116,6 +119,10 @@ mod tests {
         let wrong = CreateBulkJob { rate_per_s: 1_000_001, start_at_ms: -1, ..CreateBulkJob::default() };
         check(&check_create_bulk_job(&wrong), &["request_id", "template_id", "rate_per_s", "start_at_ms"]);
         check(&check_start_bulk_job(&StartBulkJob::default()), &["job_id", "users"]);
+        let digest = |len: usize| StartBulkJob { job_id: 1, users: 1, list_digest: vec![1; len].into() };
+        check(&check_start_bulk_job(&digest(8)), &[]);
+        check(&check_start_bulk_job(&digest(0)), &[]);
+        check(&check_start_bulk_job(&digest(7)), &["list_digest"]);
         check(&check_set_bulk_job_state(&SetBulkJobState { job_id: 1, action: 9 }), &["action"]);
         check(
             &check_list_bulk_jobs(&ListBulkJobs { state: 99, page_size: 501, after_job_id: 0 }),

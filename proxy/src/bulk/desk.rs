@@ -158,6 +158,6 @@ fn message(job: &JobRecord) -> BulkJob {
         rate_per_s: job.new.rate_per_s,
         start_at_ms: i64::try_from(job.new.start_at_ms).unwrap_or(i64::MAX),
         created_at_ms: i64::try_from(job.created_at_ms).unwrap_or(i64::MAX),
-        users: job.users,
+        users: job.list.users,
     }
 }

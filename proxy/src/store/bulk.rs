@@ -36,6 +36,49 @@ pub struct NewJob {
     pub start_at_ms: u64,
 }
 
+/// The users of a list, or of a part of it: how many, and the XOR over them of the first 8 bytes of SHA-256 over the user in
+/// decimal. Two lists of the same size differ in it, but for a chance of 2^-64.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// How many.
+    pub users: u64,
+    /// Which.
+    pub digest: u64,
+}
+
+impl Counted {
+    /// Both together.
+    #[must_use]
+    pub fn and(self, other: Counted) -> Counted {
+        Counted { users: self.users + other.users, digest: self.digest ^ other.digest }
+    }
+}
+
+/// What a start says of the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expected {
+    /// How many users it has.
+    pub users: u64,
+    /// Which; `None`: any.
+    pub digest: Option<u64>,
+}
+
+impl Expected {
+    /// Whether a list is as expected.
+    ///
+    /// # Errors
+    /// [`BulkError::CountMismatch`], [`BulkError::OtherUsers`]
+    pub fn check(self, found: Counted) -> Result<(), BulkError> {
+        if found.users != self.users {
+            return Err(BulkError::CountMismatch { expected: self.users, found: found.users });
+        }
+        match self.digest {
+            Some(digest) if digest != found.digest => Err(BulkError::OtherUsers),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
 /// A job as it stands in meta.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JobRecord {
@@ -45,8 +88,8 @@ pub struct JobRecord {
     pub new: NewJob,
     /// Where it is in its life.
     pub state: BulkJobState,
-    /// Users on its list; 0 until it was started.
-    pub users: u64,
+    /// Its list; empty until it was started.
+    pub list: Counted,
     /// The seal of its list.
     pub seal: u32,
     /// Milliseconds since 1970-01-01 UTC.
@@ -124,6 +167,9 @@ pub enum BulkError {
         /// What is there.
         found: u64,
     },
+    /// The list has as many users, but other ones.
+    #[error("the list has as many users as the start said, but other ones")]
+    OtherUsers,
     /// Another start is at it.
     #[error("another start of this job is at it")]
     Contended,
@@ -161,13 +207,13 @@ pub trait BulkStore: Clone + Send + Sync + 'static {
     fn begin_start(&self, job: BulkJobId) -> impl Future<Output = Result<JobRecord, BulkError>> + Send;
 
     /// The end of a start: `counts` is what [`BulkStore::seal`] said of every primary under this seal. If they add up to
-    /// `users` the job runs, with a slice for each primary that has entries; if not, it takes users again.
+    /// what is expected the job runs, with a slice for each primary that has entries; if not, it takes users again.
     fn end_start(
         &self,
         job: BulkJobId,
         seal: u32,
-        users: u64,
-        counts: &[(PrimaryId, u64)],
+        expected: Expected,
+        counts: &[(PrimaryId, Counted)],
     ) -> impl Future<Output = Result<JobRecord, BulkError>> + Send;
 
     /// From RUNNING to PAUSED, or back.
@@ -204,7 +250,7 @@ pub trait BulkStore: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), BulkError>> + Send;
 
     /// Raises the primary's copy of the seal, and counts the entries in the same transaction.
-    fn seal(&self, slice: SliceKey, seal: u32) -> impl Future<Output = Result<u64, StoreError>> + Send;
+    fn seal(&self, slice: SliceKey, seal: u32) -> impl Future<Output = Result<Counted, StoreError>> + Send;
 
     /// Users whose entries are pending, in the order of tails and users.
     fn pending(

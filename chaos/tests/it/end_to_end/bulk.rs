@@ -1,8 +1,6 @@
 //! Bulk issue: every user of a list exactly once, whatever happens in between.
 
-use std::path::PathBuf;
-
-use scrip_chaos::testbed::TestbedSpec;
+mod job;
 
 use super::scene::{Scene, cases};
 
@@ -16,70 +14,20 @@ cases! {
     a_paused_job_rests_and_a_cancelled_one_has_a_result_for_everybody on Scene::shared;
     a_rate_is_kept_over_all_proxies on Scene::shared;
     what_cannot_be_is_refused on Scene::shared;
-    a_killed_proxy_leaves_its_work_to_the_other on own;
-}
-
-async fn own(server: PathBuf) -> Scene {
-    Scene::own(TestbedSpec::new(2, 2).with_database_server(server), "").await
+    a_list_is_what_was_counted_whatever_is_added_during_a_start on Scene::shared;
 }
 
 mod cases {
-    use std::collections::BTreeMap;
-    use std::sync::Arc;
     use std::time::{Duration, Instant};
 
     use scrip_client::{
-        AddBulkUsersError, BulkJob, BulkJobId, BulkJobQuery, BulkJobState, BulkOutcome, BulkProgress, Code,
-        CreateBulkJobError, NewBulkJob, RequestId, SetBulkJobStateError, StartBulkJobError, SubmitBulkJobError,
-        TemplateDefinition, TemplateId, UserId, mint_request_id,
+        AddBulkUsersError, BulkJobId, BulkJobQuery, BulkJobState, BulkOutcome, Code, CreateBulkJobError, NewBulkJob,
+        SetBulkJobStateError, StartBulkJobError, SubmitBulkJobError, TemplateId, UserId, mint_request_id,
     };
-    use scrip_proxy::audit::{self, Options, Verdict};
-    use scrip_shard_config::Topology;
     use tokio::time::sleep;
 
-    use crate::end_to_end::scene::{Books, Scene, claim, definition};
-
-    /// Users of all tails, so that every primary has some.
-    fn users(first: u64, count: u64) -> impl Iterator<Item = UserId> + Clone {
-        (0..count).map(move |index| UserId(first + index * 7))
-    }
-
-    async fn submitted(scene: &Scene, template: TemplateId, list: impl Iterator<Item = UserId>) -> BulkJob {
-        let bulk = scene.client.bulk();
-        bulk.submit(mint_request_id(), NewBulkJob::new(template), list).await.expect("submitted")
-    }
-
-    async fn until(scene: &Scene, job: BulkJobId, what: &str, is_so: impl Fn(&BulkProgress) -> bool) -> BulkProgress {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        loop {
-            let progress = scene.client.bulk().progress(job).await.expect("progress");
-            if is_so(&progress) {
-                return progress;
-            }
-            assert!(Instant::now() < deadline, "{what}, within a minute: {progress:?}");
-            sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    async fn ended(scene: &Scene, job: BulkJobId) -> BulkProgress {
-        until(scene, job, "it ends", |progress| progress.job.state.is_final()).await
-    }
-
-    /// The results by user; every user once.
-    async fn results(scene: &Scene, job: BulkJobId) -> BTreeMap<u64, BulkOutcome> {
-        let (mut results, mut found) = (scene.client.bulk().results(job), BTreeMap::new());
-        while let Some(result) = results.next().await.expect("a result") {
-            assert_eq!(result.done_at_ms.is_none(), result.outcome == BulkOutcome::Pending);
-            assert_eq!(found.insert(result.user.get(), result.outcome), None, "{} twice", result.user);
-        }
-        found
-    }
-
-    async fn audit(scene: &Scene) {
-        let topology = Topology::load(scene.testbed.topology_path().expect("topology")).expect("topology");
-        let report = audit::run(&Arc::new(topology), Options::default()).await.expect("read");
-        assert_eq!(report.verdict, Verdict::Clean, "{report}");
-    }
+    use crate::end_to_end::bulk::job::{audit, count, ended, results, submitted, until, users};
+    use crate::end_to_end::scene::{Books, Scene, definition};
 
     pub(super) async fn every_user_of_a_list_gets_one_coupon_beside_live_claims(scene: &Scene) {
         const COUNT: u64 = 6_000;
@@ -126,6 +74,8 @@ mod cases {
         let later = bulk.submit(request, new, users(0, 1_500)).await.expect("a finished job is answered with");
         assert_eq!((later.job, later.state), (job.job, BulkJobState::Finished));
         assert_eq!(scene.books(template).await, Books { coupons: 1_500, ledger: 1_500 });
+        let others = bulk.submit(request, new, users(1, 1_500)).await.expect_err("as many, but others");
+        assert!(matches!(&others, SubmitBulkJobError::Start(StartBulkJobError::CountMismatch(_))), "{others:?}");
         let other = NewBulkJob { rate_per_s: Some(5), ..new };
         let reused = bulk.create(request, other).await.expect_err("another job");
         assert!(matches!(reused, CreateBulkJobError::RequestIdReused(_)), "{reused:?}");
@@ -136,11 +86,11 @@ mod cases {
         let (bulk, new) = (scene.client.bulk(), NewBulkJob::new(template));
         let job = bulk.create(mint_request_id(), new).await.expect("created").job;
         bulk.add_range(job, UserId(50), UserId(59)).await.expect("added");
-        let refused = bulk.start(job, 12).await.expect_err("two are missing");
+        let refused = bulk.start(job, count(12)).await.expect_err("two are missing");
         assert!(matches!(refused, StartBulkJobError::CountMismatch(_)), "{refused:?}");
         assert!(refused.detail().contains("10") && refused.detail().contains("12"), "{refused}");
         bulk.upload(job, users(1_000, 2), |_| {}).await.expect("it takes users again");
-        let started = bulk.start(job, 12).await.expect("complete");
+        let started = bulk.start(job, count(12)).await.expect("complete");
         assert_eq!(started.users, 12);
         let late = bulk.upload(job, users(2_000, 1), |_| {}).await.expect_err("closed");
         assert!(matches!(late, AddBulkUsersError::Sealed(_)), "{late:?}");
@@ -238,7 +188,7 @@ mod cases {
     pub(super) async fn what_cannot_be_is_refused(scene: &Scene) {
         let bulk = scene.client.bulk();
         let unknown = BulkJobId::try_new(4_000_000_000).expect("not 0");
-        let refused = bulk.start(unknown, 1).await.expect_err("no such job");
+        let refused = bulk.start(unknown, count(1)).await.expect_err("no such job");
         assert!(matches!(refused, StartBulkJobError::NotFound(_)), "{refused:?}");
         let refused = bulk.result_page(unknown, None).await.expect_err("no such job");
         assert_eq!(refused.code(), Code::BulkJobNotFound);
@@ -256,39 +206,34 @@ mod cases {
         assert!(refused.detail().contains("rate_per_s") && refused.detail().contains("start_at_ms"), "{refused}");
     }
 
-    pub(super) async fn a_killed_proxy_leaves_its_work_to_the_other(scene: &Scene) {
-        const COUNT: u64 = 4_000;
-        let stock = TemplateDefinition { name: "a bulk of them".to_owned(), ..definition(COUNT + 100, 3) };
-        let template = scene.published(stock).await;
-        let request = RequestId([42; 16]);
-        let new = NewBulkJob { rate_per_s: Some(1_500), ..NewBulkJob::new(template) };
-        let job = scene.client.bulk().submit(request, new, users(0, COUNT)).await.expect("submitted").job;
-        until(scene, job, "some are issued", |progress| progress.issued > 100).await;
-        let held = scene.count(0, "scrip_bulk_slices_held").await;
-        let (victim, other) = if held > 0 { (0, 1) } else { (1, 0) };
-        scene.proxies[victim].kill();
-        let client = scene.client_of(other).await;
-        for user in users(0, 50).map(UserId::get) {
-            client.claim(claim(user, template)).await.expect("users of the list may claim for themselves");
-        }
-        let again = client.bulk().submit(request, new, users(0, COUNT)).await.expect("submitted again");
-        assert_eq!(again.job, job);
-        let end = until_of(&client, job).await;
-        assert_eq!((end.job.state, end.issued, end.refused), (BulkJobState::Finished, COUNT, Vec::new()));
-        let coupons = COUNT + 50;
-        assert_eq!(scene.books(template).await, Books { coupons, ledger: coupons }, "nobody two of the job");
-        audit(scene).await;
-    }
-
-    async fn until_of(client: &scrip_client::Client, job: BulkJobId) -> BulkProgress {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        loop {
-            let progress = client.bulk().progress(job).await.expect("progress");
-            if progress.job.state.is_final() {
-                return progress;
+    pub(super) async fn a_list_is_what_was_counted_whatever_is_added_during_a_start(scene: &Scene) {
+        let (bulk, template) = (scene.client.bulk(), scene.template(100_000, 1).await);
+        for round in 0..5_u64 {
+            let job = bulk.create(mint_request_id(), NewBulkJob::new(template)).await.expect("created").job;
+            let adding: Vec<_> = (0..20_u64)
+                .map(|part| {
+                    let bulk = bulk.clone();
+                    let first = 1_000_000 + round * 100_000 + part * 1_000;
+                    tokio::spawn(async move { bulk.upload(job, users(first, 100), |_| {}).await })
+                })
+                .collect();
+            // Whatever is there when a start counts: that many, or none.
+            let mut started = None;
+            while started.is_none() {
+                let there = bulk.progress(job).await.expect("progress").pending;
+                match bulk.start(job, count(there.max(1))).await {
+                    Ok(job) => started = Some(job),
+                    Err(StartBulkJobError::CountMismatch(_)) => {}
+                    Err(error) => panic!("{error}"),
+                }
             }
-            assert!(Instant::now() < deadline, "it ends within a minute: {progress:?}");
-            sleep(Duration::from_millis(100)).await;
+            for added in adding {
+                let refused = added.await.expect("no panic").err();
+                assert!(refused.as_ref().is_none_or(|error| error.code() == Code::BulkJobSealed), "{refused:?}");
+            }
+            let end = ended(scene, job).await;
+            assert_eq!((Some(end.job.users), end.issued), (started.map(|job| job.users), end.job.users), "{end:?}");
         }
+        audit(scene).await;
     }
 }

@@ -19,13 +19,16 @@ pub(super) fn operations() -> Vec<(&'static str, u64, u32, Operation)> {
     let range = Some(UserRange { first_user: 1_000, last_user: 50_999 });
     let range = AddBulkUsers { job_id: 3, users: Vec::new(), range };
     let set = |action: BulkJobAction| Operation::SetBulkJobState(SetBulkJobState { job_id: 3, action: action.into() });
+    let start = StartBulkJob { job_id: 3, users: 50_003, ..StartBulkJob::default() };
+    let digest = StartBulkJob { list_digest: b"01234567"[..].into(), ..start.clone() };
     let jobs = ListBulkJobs { state: BulkJobState::Running.into(), page_size: 100, after_job_id: 3 };
     let results = ListBulkResults { job_id: 3, page_size: 500, cursor: b"opaque\x00\xff"[..].into() };
     vec![
         ("request_create_bulk_job", 18, 0, Operation::CreateBulkJob(create)),
         ("request_add_bulk_users", 19, 0, Operation::AddBulkUsers(list)),
         ("request_add_bulk_users_range", 20, 0, Operation::AddBulkUsers(range)),
-        ("request_start_bulk_job", 21, 0, Operation::StartBulkJob(StartBulkJob { job_id: 3, users: 50_003 })),
+        ("request_start_bulk_job", 21, 0, Operation::StartBulkJob(start)),
+        ("request_start_bulk_job_digest", 28, 0, Operation::StartBulkJob(digest)),
         ("request_set_bulk_job_state_pause", 22, 0, set(BulkJobAction::Pause)),
         ("request_set_bulk_job_state_resume", 23, 0, set(BulkJobAction::Resume)),
         ("request_set_bulk_job_state_cancel", 24, 0, set(BulkJobAction::Cancel)),

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::{Desk, invalid, job_id, message};
 use crate::refusal::{Effect, Refusal};
-use crate::store::bulk::{BulkError, BulkStore, JobRecord, SliceKey};
+use crate::store::bulk::{BulkError, BulkStore, Expected, JobRecord, SliceKey};
 
 impl<B: BulkStore> Desk<B> {
     /// Stopped midway, some of the users are on the list, and the same request adds the others.
@@ -61,15 +61,15 @@ impl<B: BulkStore> Desk<B> {
     /// Stopped midway, the job is in STARTING, and the same request starts it.
     pub(super) async fn start_job(&self, start: StartBulkJob) -> Result<BulkJob, Refusal> {
         let job = job_id(start.job_id)?;
-        let started = self.start_with(job, start.users).await;
+        let digest = <[u8; 8]>::try_from(&start.list_digest[..]).ok().map(u64::from_be_bytes);
+        let started = self.start_with(job, Expected { users: start.users, digest }).await;
         Ok(message(&started.map_err(|error| Refusal::of_bulk(&error, Effect::Write))?))
     }
 
-    async fn start_with(&self, job: BulkJobId, users: u64) -> Result<JobRecord, BulkError> {
+    async fn start_with(&self, job: BulkJobId, expected: Expected) -> Result<JobRecord, BulkError> {
         let begun = self.store.begin_start(job).await?;
         if begun.state != BulkJobState::Starting {
-            let mismatch = BulkError::CountMismatch { expected: users, found: begun.users };
-            return if begun.users == users { Ok(begun) } else { Err(mismatch) };
+            return expected.check(begun.list).map(|()| begun);
         }
         let mut sealing = JoinSet::new();
         for primary in self.flow.topology.primaries.iter().map(|primary| primary.id) {
@@ -82,7 +82,7 @@ impl<B: BulkStore> Desk<B> {
             counts.push(sealed.map(|count| (primary, count)).map_err(|error| BulkError::Primary { primary, error }));
         }
         let counts = counts.into_iter().collect::<Result<Vec<_>, _>>()?;
-        self.store.end_start(job, begun.seal, users, &counts).await
+        self.store.end_start(job, begun.seal, expected, &counts).await
     }
 }
 

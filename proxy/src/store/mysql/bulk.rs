@@ -13,7 +13,9 @@ use scrip_shard_config::PrimaryId;
 use super::MysqlStore;
 use super::sql::bulk as sql;
 use crate::store::StoreError;
-use crate::store::bulk::{BulkError, BulkStore, Entry, JobRecord, Lease, NewJob, ResultCount, SliceKey};
+use crate::store::bulk::{
+    BulkError, BulkStore, Counted, Entry, Expected, JobRecord, Lease, NewJob, ResultCount, SliceKey,
+};
 
 impl From<StoreError> for BulkError {
     /// Of meta: what goes wrong on a primary names it.
@@ -48,10 +50,10 @@ impl BulkStore for MysqlStore {
         &self,
         job: BulkJobId,
         seal: u32,
-        users: u64,
-        counts: &[(PrimaryId, u64)],
+        expected: Expected,
+        counts: &[(PrimaryId, Counted)],
     ) -> Result<JobRecord, BulkError> {
-        job::end_start(self.meta(), job, seal, users, counts).await
+        job::end_start(self.meta(), job, seal, expected, counts).await
     }
 
     async fn pause_job(&self, job: BulkJobId, paused: bool) -> Result<JobRecord, BulkError> {
@@ -86,7 +88,7 @@ impl BulkStore for MysqlStore {
         list::add_users(&backend.pool, slice, seal, users).await
     }
 
-    async fn seal(&self, slice: SliceKey, seal: u32) -> Result<u64, StoreError> {
+    async fn seal(&self, slice: SliceKey, seal: u32) -> Result<Counted, StoreError> {
         list::seal(&self.inner.backend(slice.primary)?.pool, slice.job, seal).await
     }
 

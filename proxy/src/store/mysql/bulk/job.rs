@@ -5,13 +5,13 @@ use scrip_protocol::{BulkJobId, RequestId, TemplateId};
 use scrip_shard_config::PrimaryId;
 
 use crate::store::StoreError;
-use crate::store::bulk::{BulkError, JobRecord, NewJob};
+use crate::store::bulk::{BulkError, Counted, Expected, JobRecord, NewJob};
 use crate::store::mysql::meta::transaction::Transaction;
 use crate::store::mysql::pool::Pool;
 use crate::store::mysql::sql::{self as meta_sql, bulk as sql};
 
 /// The columns of a job.
-pub(super) type Columns = (u32, Vec<u8>, u32, u32, u64, u64, u8, u32, u64);
+pub(super) type Columns = (u32, Vec<u8>, u32, u32, u64, u64, u8, u32, u64, u64);
 
 /// A row that no version of this program wrote.
 fn corrupt(job: u32, what: &str) -> StoreError {
@@ -23,7 +23,7 @@ pub(super) fn id(job: u32) -> Result<BulkJobId, BulkError> {
 }
 
 pub(super) fn record(row: Columns) -> Result<JobRecord, BulkError> {
-    let (job, request, template, rate_per_s, start_at_ms, created_at_ms, state, seal, users) = row;
+    let (job, request, template, rate_per_s, start_at_ms, created_at_ms, state, seal, users, digest) = row;
     let new = NewJob {
         request: RequestId::try_from_slice(&request).map_err(|_| corrupt(job, "request id"))?,
         template: TemplateId::try_new(template).map_err(|_| corrupt(job, "template"))?,
@@ -31,7 +31,7 @@ pub(super) fn record(row: Columns) -> Result<JobRecord, BulkError> {
         start_at_ms,
     };
     let state = BulkJobState::try_from(i32::from(state)).map_err(|_| corrupt(job, "state"))?;
-    Ok(JobRecord { job: id(job)?, new, state, users, seal, created_at_ms })
+    Ok(JobRecord { job: id(job)?, new, state, list: Counted { users, digest }, seal, created_at_ms })
 }
 
 /// Creates a job, or finds the one that this request created. Cancelled, it exists or not, and the same request finds
@@ -73,7 +73,9 @@ pub(super) async fn locked(transaction: &mut Transaction, job: BulkJobId) -> Res
 }
 
 pub(super) async fn update(transaction: &mut Transaction, job: &JobRecord) -> Result<(), BulkError> {
-    transaction.run(sql::JOB_UPDATE, (job.state as i32, job.seal, job.users, job.job.get())).await?;
+    transaction
+        .run(sql::JOB_UPDATE, (job.state as i32, job.seal, job.list.users, job.list.digest, job.job.get()))
+        .await?;
     Ok(())
 }
 
@@ -135,43 +137,52 @@ fn moved(job: JobRecord, from: &[BulkJobState], to: BulkJobState) -> Result<JobR
     Err(BulkError::State(job.state))
 }
 
-/// The end of a start. A count that does not fit is an end as well: the job takes users again.
+/// The end of a start. A list that is not as expected is an end as well: the job takes users again.
 pub(super) async fn end_start(
     pool: &Pool,
     job: BulkJobId,
     seal: u32,
-    users: u64,
-    counts: &[(PrimaryId, u64)],
+    expected: Expected,
+    counts: &[(PrimaryId, Counted)],
 ) -> Result<JobRecord, BulkError> {
+    let list = counts.iter().fold(Counted::default(), |sum, (_, counted)| sum.and(*counted));
+    let checked = expected.check(list);
     let mut transaction = Transaction::begin(pool).await?;
-    let ended = end_start_in(&mut transaction, job, seal, users, counts).await;
+    let ended = match &checked {
+        Ok(()) => run(&mut transaction, job, seal, list, counts).await,
+        Err(_) => take_users_again(&mut transaction, job, seal).await,
+    };
     let job = transaction.end(ended).await?;
-    let found = counts.iter().map(|(_, count)| count).sum();
-    if found == users { Ok(job) } else { Err(BulkError::CountMismatch { expected: users, found }) }
+    checked.map(|()| job)
 }
 
-async fn end_start_in(
+async fn run(
     transaction: &mut Transaction,
     job: BulkJobId,
     seal: u32,
-    users: u64,
-    counts: &[(PrimaryId, u64)],
+    list: Counted,
+    counts: &[(PrimaryId, Counted)],
 ) -> Result<JobRecord, BulkError> {
-    let before = locked(transaction, job).await?;
-    if before.seal != seal || before.state != BulkJobState::Starting {
-        return Err(BulkError::Contended);
+    let before = locked_in_start(transaction, job, seal).await?;
+    for (primary, counted) in counts.iter().filter(|(_, counted)| counted.users > 0) {
+        transaction.run(sql::SLICE_INSERT, (job.get(), primary.0, counted.users)).await?;
     }
-    let found: u64 = counts.iter().map(|(_, count)| count).sum();
-    let after = if found == users {
-        for (primary, count) in counts.iter().filter(|(_, count)| *count > 0) {
-            transaction.run(sql::SLICE_INSERT, (job.get(), primary.0, *count)).await?;
-        }
-        JobRecord { state: BulkJobState::Running, users, ..before }
-    } else {
-        JobRecord { state: BulkJobState::Uploading, ..before }
-    };
+    let after = JobRecord { state: BulkJobState::Running, list, ..before };
     update(transaction, &after).await?;
     Ok(after)
+}
+
+async fn take_users_again(transaction: &mut Transaction, job: BulkJobId, seal: u32) -> Result<JobRecord, BulkError> {
+    let before = locked_in_start(transaction, job, seal).await?;
+    let after = JobRecord { state: BulkJobState::Uploading, ..before };
+    update(transaction, &after).await?;
+    Ok(after)
+}
+
+/// The job, locked, if this start is still the last one.
+async fn locked_in_start(transaction: &mut Transaction, job: BulkJobId, seal: u32) -> Result<JobRecord, BulkError> {
+    let job = locked(transaction, job).await?;
+    if job.seal == seal && job.state == BulkJobState::Starting { Ok(job) } else { Err(BulkError::Contended) }
 }
 
 #[cfg(test)]
@@ -182,7 +193,7 @@ mod tests {
         let id = BulkJobId::try_new(1).expect("not 0");
         let template = TemplateId::try_new(1).expect("not 0");
         let new = NewJob { request: RequestId([7; 16]), template, rate_per_s: 0, start_at_ms: 0 };
-        JobRecord { job: id, new, state, users: 0, seal: 3, created_at_ms: 0 }
+        JobRecord { job: id, new, state, list: Counted::default(), seal: 3, created_at_ms: 0 }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use scrip_shard_config::Tail;
 
 use super::code;
 use crate::store::StoreError;
-use crate::store::bulk::{BulkError, Entry, ResultCount, SliceKey};
+use crate::store::bulk::{BulkError, Counted, Entry, ResultCount, SliceKey};
 use crate::store::mysql::failure::{ER_BAD_NULL_ERROR, Failed};
 use crate::store::mysql::pool::Pool;
 use crate::store::mysql::session::decode;
@@ -33,13 +33,14 @@ pub(super) async fn add_users(pool: &Pool, slice: SliceKey, seal: u32, users: &[
 }
 
 /// Raises the seal and counts. Repeating it changes nothing.
-pub(super) async fn seal(pool: &Pool, job: BulkJobId, seal: u32) -> Result<u64, StoreError> {
+pub(super) async fn seal(pool: &Pool, job: BulkJobId, seal: u32) -> Result<Counted, StoreError> {
     let text = sql::seal(job, seal);
     let sets = packet(pool, &text, sql::SEAL_STATEMENTS, sql::SEAL_COMMIT, COUNT_LIMIT).await;
     let mut sets = sets.map_err(|(_, error)| error)?;
-    let rows = decode::<u64>(sets.swap_remove(sql::SEAL_COUNT));
+    let rows = decode::<(u64, u64)>(sets.swap_remove(sql::SEAL_COUNT));
     let rows = rows.map_err(|failed| failed.not_applied(&pool.target().whom()))?;
-    rows.first().copied().ok_or_else(|| StoreError::Refused(format!("{}: no count", pool.target().whom())))
+    let counted = rows.first().map(|&(users, digest)| Counted { users, digest });
+    counted.ok_or_else(|| StoreError::Refused(format!("{}: no count", pool.target().whom())))
 }
 
 /// Notes results. Repeating it changes nothing.

@@ -11,6 +11,8 @@ CREATE TABLE IF NOT EXISTS meta_bulk_job (
   -- what users are added under; raised by every start
   seal INT UNSIGNED NOT NULL,
   users BIGINT UNSIGNED NOT NULL,
+  -- which users: a XOR of hashes
+  list_digest BIGINT UNSIGNED NOT NULL,
   UNIQUE KEY (create_request_id),
   KEY (state)
 ) ENGINE=InnoDB;

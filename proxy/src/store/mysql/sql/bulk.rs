@@ -12,7 +12,8 @@ pub(in crate::store::mysql) const ROWS_MAX: usize = 2048;
 macro_rules! select_job {
     ($rest:literal) => {
         concat!(
-            "SELECT job_id, create_request_id, template_id, rate_per_s, start_at_ms, created_at_ms, state, seal, users \
+            "SELECT job_id, create_request_id, template_id, rate_per_s, start_at_ms, created_at_ms, state, seal, users, \
+             list_digest \
              FROM meta_bulk_job ",
             $rest
         )
@@ -32,10 +33,10 @@ pub(in crate::store::mysql) const JOBS_OF_STATE: &str =
     select_job!("WHERE job_id > ? AND state = ? ORDER BY job_id LIMIT ?");
 /// A new job, in UPLOADING.
 pub(in crate::store::mysql) const JOB_INSERT: &str = "INSERT INTO meta_bulk_job (create_request_id, template_id, \
-     rate_per_s, start_at_ms, created_at_ms, state, seal, users) VALUES (?, ?, ?, ?, ?, 1, 1, 0)";
-/// Another state, seal and number of users.
+     rate_per_s, start_at_ms, created_at_ms, state, seal, users, list_digest) VALUES (?, ?, ?, ?, ?, 1, 1, 0, 0)";
+/// Another state, seal and list.
 pub(in crate::store::mysql) const JOB_UPDATE: &str =
-    "UPDATE meta_bulk_job SET state = ?, seal = ?, users = ? WHERE job_id = ?";
+    "UPDATE meta_bulk_job SET state = ?, seal = ?, users = ?, list_digest = ? WHERE job_id = ?";
 
 /// A slice of a job that was started.
 pub(in crate::store::mysql) const SLICE_INSERT: &str =
@@ -83,7 +84,10 @@ pub(in crate::store::mysql) const ADD_COMMIT: usize = 3;
 pub(in crate::store::mysql) fn seal(job: BulkJobId, seal: u32) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
     raise(&mut out, job, seal);
-    out.extend_from_slice(b";SELECT COUNT(*) FROM bulk_entry WHERE job_id=");
+    out.extend_from_slice(
+        b";SELECT COUNT(*),CAST(BIT_XOR(CAST(CONV(LEFT(SHA2(user_id,256),16),16,10) AS UNSIGNED)) AS UNSIGNED) \
+          FROM bulk_entry WHERE job_id=",
+    );
     number(&mut out, job.get().into());
     out.extend_from_slice(b";COMMIT");
     out
