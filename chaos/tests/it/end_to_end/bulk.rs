@@ -1,5 +1,6 @@
 //! Bulk issue: every user of a list exactly once, whatever happens in between.
 
+mod fault;
 mod job;
 
 use super::scene::{Scene, cases};
