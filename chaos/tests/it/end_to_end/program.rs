@@ -5,6 +5,7 @@ use super::scene::{Scene, cases};
 cases! {
     the_examples_run on Scene::shared;
     the_command_line_creates_claims_and_lists on Scene::shared;
+    the_command_line_quotes_by_rules_from_a_file on Scene::shared;
     the_command_line_issues_in_bulk on Scene::shared;
 }
 
@@ -43,6 +44,36 @@ mod cases {
             let output = run(scene, example, &[user, &template]).await;
             assert!(output.status.success(), "{example}: {}", text(&output));
         }
+    }
+
+    pub(super) async fn the_command_line_quotes_by_rules_from_a_file(scene: &Scene) {
+        let rules = "name = 'shoes'\ntotal_stock = 3\ncurrency = 'CNY'\nthreshold_minor = 30000\n\
+                     validity.relative.lasts = '1h'\nbenefit.percentage_off.basis_points = 1000\n\
+                     applicability.categories.include = ['shoes']";
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), rules).expect("written");
+        let path = file.path().to_str().expect("a path in UTF-8");
+        let created = run(scene, "scrip", &["--json", "template", "create", "--definition", path]).await;
+        let created: serde_json::Value = serde_json::from_slice(&created.stdout).expect("JSON");
+        let template = created["template"]["template"].to_string();
+        assert_eq!(created["template"]["rules"]["threshold_minor"], 30_000);
+        for arguments in
+            [&["template", "publish", &template][..], &["claim", "--user", "777003", "--template", &template]]
+        {
+            let output = run(scene, "scrip", arguments).await;
+            assert!(output.status.success(), "{}", text(&output));
+        }
+        let order = concat!(env!("CARGO_MANIFEST_DIR"), "/../client-sdk/examples/order.json");
+        let quoted = run(scene, "scrip", &["--json", "quote", "--user", "777003", "--order", order]).await;
+        let quoted: serde_json::Value = serde_json::from_slice(&quoted.stdout).expect("JSON");
+        // 10% of two pairs of shoes at 199.00; the socks and the shipping are paid in full.
+        assert_eq!(quoted["best"][0]["line_discounts_minor"], serde_json::json!([3_980, 0]));
+        assert_eq!(
+            (&quoted["quote"]["goods_minor"], &quoted["quote"]["payable_minor"]),
+            (&44_300.into(), &41_120.into())
+        );
+        let shown = run(scene, "scrip", &["quote", "--user", "777003", "--order", order]).await;
+        assert!(shown.status.success() && text(&shown).contains("payable_minor: 41120"), "{}", text(&shown));
     }
 
     pub(super) async fn the_command_line_creates_claims_and_lists(scene: &Scene) {
