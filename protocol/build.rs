@@ -11,6 +11,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "proto/scrip/v1/rule.proto",
         "proto/scrip/v1/order.proto",
         "proto/scrip/v1/template.proto",
+        "proto/scrip/v1/event.proto",
         "proto/scrip/v1/bulk.proto",
     ];
     println!("cargo:rerun-if-changed=proto");

@@ -24,6 +24,7 @@
 //! | [`blocking`] | the same for code without a runtime                                               |
 //! | `stream`   | [`ClaimStream`]: many claims in flight without a task for each                      |
 //! | `coupon`, `order`, `template`, `rule`, `quote`, `bulk` | what goes in and comes out, typed       |
+//! | [`event`]  | facts about coupons, as a consumer of the streams reads them                        |
 //! | `error`, `failure` | an enum for each operation; what is known about a failure                   |
 //! | `config`, `secret` | what a client is told, and every violation of it                            |
 //! | `shared`   | picks connections; `shared/outcome` decides what becomes of a call after an attempt |
@@ -41,6 +42,7 @@ mod coupon;
 mod delivery;
 mod dice;
 mod error;
+pub mod event;
 mod failure;
 mod link;
 mod order;

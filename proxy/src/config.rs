@@ -27,7 +27,7 @@ use scrip_shard_config::Violation;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-pub use keys::{Caller, LaneCounts, Limits, Log, Record, Stock, Templates};
+pub use keys::{Caller, Events, LaneCounts, Limits, Log, Record, Stock, Templates};
 pub use reference::{example, markdown};
 
 use crate::coupon_id::CouponKey;
@@ -36,7 +36,7 @@ use reader::{Context, Reader};
 /// Bytes of a configuration file. Prevents reading something else (a log, a device) into memory.
 const FILE_LEN_MAX: u64 = 1 << 20;
 
-const SECTIONS: [&str; 7] = ["caller", "limits", "lanes", "stock", "record", "templates", "log"];
+const SECTIONS: [&str; 8] = ["caller", "limits", "lanes", "stock", "record", "templates", "events", "log"];
 
 /// A checked configuration. Paths are joined to the folder of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +67,8 @@ pub struct Config {
     pub record: Record,
     /// Templates.
     pub templates: Templates,
+    /// Events.
+    pub events: Events,
     /// Logs.
     pub log: Log,
 }
@@ -178,6 +180,7 @@ fn read_table<'a>(reader: &mut Reader<'a>, table: &DeTable<'a>) -> Option<Config
     let stock = section!("stock", Stock);
     let record = section!("record", Record);
     let templates = section!("templates", Templates);
+    let events = section!("events", Events);
     let log = section!("log", Log);
     let process = process?;
     let config = Config {
@@ -194,6 +197,7 @@ fn read_table<'a>(reader: &mut Reader<'a>, table: &DeTable<'a>) -> Option<Config
         stock: stock?,
         record: record?,
         templates: templates?,
+        events: events?,
         log: log?,
     };
     rules::check(reader, &config);

@@ -19,6 +19,7 @@
 //! | [`template`], [`refresh`], [`verifier`] | the snapshot of templates, kept fresh, and asked for again before a refusal |
 //! | [`stock_lane`], [`record_lane`] | the two stages that talk to stores |
 //! | [`settle`], [`keeper`] | re-deriving stock from the ledgers, and when |
+//! | [`events`] | facts about coupons leave through outboxes to Redis Streams |
 //! | [`operation`] | everything that is not a claim |
 //! | [`bulk`] | bulk issue: lists of users, worked on beside live claims |
 //! | [`quote`] | what coupons take off an order: pure |
@@ -37,6 +38,7 @@ pub mod config;
 pub mod connection;
 pub mod coupon_id;
 pub mod dial;
+pub mod events;
 pub mod flow;
 pub mod gate;
 pub mod generations;

@@ -87,6 +87,10 @@ counts! {
     settles = "scrip_settles_total";
     /// Settles that stopped on the way.
     settles_stopped = "scrip_settles_stopped_total";
+    /// Events added to streams.
+    events_published = "scrip_events_published_total";
+    /// Events added to streams again because their shard had lost its data.
+    events_replayed = "scrip_events_replayed_total";
     /// Connections accepted.
     connections = "scrip_connections_total";
 }

@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Limits};
 use crate::connection::{ConnectionLimits, Reception};
 use crate::coupon_id::CouponIds;
+use crate::events;
 use crate::flow::{Errands, Flow, FlowLimits};
 use crate::keeper::Quiet;
 use crate::operation::Operations;
@@ -82,6 +83,10 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()> + Send + 'st
     let (flow, errands) = flow(&config, &topology);
     let (tasks, running) = Tasks::on_tokio();
     let operations = start(&config, &flow, errands, &stores, &health, &tasks)?;
+    if config.events.enabled {
+        let owner = format!("{}-{:016x}", config.name, rand::random::<u64>());
+        events::start(&flow, (&stores.record, &stores.stock), &config.events, &owner, &tasks);
+    }
     tasks.spawn(telemetry::upkeep(metrics.clone()));
     let runner = Runner::new(Arc::clone(&flow), stores.meta.clone(), rand::random(), tasks.clone());
     tasks.spawn(Arc::clone(&runner).run());
@@ -108,7 +113,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()> + Send + 'st
 }
 
 async fn connect(config: &Config, topology: &Topology) -> Result<RealStores, RunError> {
-    let mysql = MysqlStore::try_new(topology, config.mysql_limits())?;
+    let mysql = MysqlStore::try_new_telling(topology, config.mysql_limits(), config.events.enabled)?;
     let redis = RedisStockStore::connect(topology, config.redis_timeouts()).await?;
     for warning in redis.warnings().await {
         tracing::warn!(%warning, "check the shard's configuration");

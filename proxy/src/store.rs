@@ -14,6 +14,7 @@
 
 pub mod bulk;
 pub mod cache;
+pub mod events;
 pub mod mysql;
 pub mod redis;
 pub mod steps;

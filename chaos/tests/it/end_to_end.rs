@@ -7,6 +7,7 @@ mod audit;
 mod bulk;
 mod claim;
 mod daily;
+mod events;
 mod frame;
 mod order;
 mod other_language;

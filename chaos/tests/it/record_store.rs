@@ -9,5 +9,6 @@ mod identity;
 mod list;
 mod lock;
 mod migrate;
+mod outbox;
 mod race;
 mod record;

@@ -28,6 +28,8 @@ pub(super) struct FilePath;
 pub(super) struct Listen;
 /// "auto", or how many.
 pub(super) struct Lanes(pub(super) RangeInclusive<u64>);
+/// true or false.
+pub(super) struct Switch;
 /// "json" or "text".
 pub(super) struct Format;
 /// A tracing `EnvFilter` directive.
@@ -101,6 +103,18 @@ impl Form for Count {
     }
     fn allowed(&self) -> String {
         format!("a number from {} to {}", self.0.start(), self.0.end())
+    }
+}
+
+impl Form for Switch {
+    type Value = bool;
+    const QUOTED: bool = false;
+
+    fn read(&self, value: &DeValue<'_>, _: &Context<'_>) -> Result<bool, String> {
+        value.as_bool().ok_or_else(|| format!("write {}, without quotes", self.allowed()))
+    }
+    fn allowed(&self) -> String {
+        "true or false".to_owned()
     }
 }
 

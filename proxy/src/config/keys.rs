@@ -8,7 +8,7 @@ use std::time::Duration;
 use scrip_protocol::limits::DEADLINE_MAX_MS;
 use scrip_shard_config::Secret;
 
-use super::form::{Count, FilePath, Format, Lanes, Level, Listen, Name, Size, Span, SpanOrNone};
+use super::form::{Count, FilePath, Format, Lanes, Level, Listen, Name, Size, Span, SpanOrNone, Switch};
 use super::kind::{Optional, Or, Required};
 use super::reader::Section;
 use super::reference::{KeySpec, SectionSpec};
@@ -174,6 +174,23 @@ section! {
 }
 
 section! {
+    /// Events: facts about coupons, through an outbox on each primary to Redis Streams. The same on every proxy.
+    pub Events, "[events]", {
+        /// Whether facts are kept as events, and published. What happens while it is off is never told.
+        enabled: bool = Or("false", Switch);
+        /// Streams; the user's tail decides which. Another number breaks the order per user unless no event waits.
+        streams: usize = Or("16", Count(1..=1_024));
+        /// How long an event is held after it has left, on its primary and in its stream. Prevents that a consumer that was
+        /// away for less than this, or a Redis that lost its data, misses one.
+        retention: Duration = Or("1h", Span(S..=30 * 24 * H));
+        /// Entries that a stream keeps at most. Prevents that events take the memory of the stock beside them.
+        stream_len_max: usize = Or("1000000", Count(1_000..=1_000_000_000));
+        /// How often an outbox is looked into while nothing waits. Bounds how late an event leaves.
+        poll_interval: Duration = Or("100ms", Span(1..=MIN));
+    }
+}
+
+section! {
     /// Logs, on standard error.
     pub Log, "[log]", {
         /// One JSON object a line, or text for people.
@@ -193,6 +210,7 @@ pub(super) fn sections() -> Vec<SectionSpec> {
         Stock::spec(),
         Record::spec(),
         Templates::spec(),
+        Events::spec(),
         Log::spec(),
     ]
 }

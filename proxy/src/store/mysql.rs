@@ -10,6 +10,7 @@
 //! | `steps`      | logs of coupons                                                       |
 //! | `ledger`     | ledgers and fences                                                    |
 //! | `meta`       | templates, epochs, allotments                                         |
+//! | `outbox`     | events that wait to leave, and leases                                 |
 //! | `bulk`       | bulk jobs, their lists and their entries                              |
 //! | `terms`      | the servers behind the primaries, and their terms                     |
 //! | `dial`       | connecting, and whether it is the server that the topology means      |
@@ -31,6 +32,7 @@ mod ledger;
 mod limits;
 mod meta;
 pub mod migrate;
+mod outbox;
 mod pool;
 mod read;
 mod schema;
@@ -47,6 +49,7 @@ use scrip_shard_config::{PrimaryId, Topology};
 
 pub use self::facts::{Flavour, ServerFacts};
 pub use self::limits::MysqlLimits;
+pub use self::outbox::Outbox;
 pub use self::sql::keys::KEYS_MAX;
 pub use self::sql::record::RECORD_ROWS_MAX;
 pub(crate) use self::steps::Line as LogLine;
@@ -70,6 +73,8 @@ struct Inner {
     backends: BTreeMap<PrimaryId, Backend>,
     meta: Pool,
     terms: Terms,
+    /// Every transaction that changes coupons keeps its events.
+    tells: bool,
 }
 
 /// One primary. What hangs here holds up nobody else.
@@ -85,6 +90,14 @@ impl MysqlStore {
     /// # Errors
     /// When the topology does not hold its own meta primary, which its own checks rule out.
     pub fn try_new(topology: &Topology, timeouts: MysqlLimits) -> Result<MysqlStore, StoreError> {
+        Self::try_new_telling(topology, timeouts, false)
+    }
+
+    /// The same; `tells`: every transaction that changes coupons keeps its events in the outbox.
+    ///
+    /// # Errors
+    /// As [`try_new`](Self::try_new).
+    pub fn try_new_telling(topology: &Topology, timeouts: MysqlLimits, tells: bool) -> Result<MysqlStore, StoreError> {
         let mut backends = BTreeMap::new();
         for primary in &topology.primaries {
             let target = Target::new(primary, topology.version, timeouts);
@@ -92,7 +105,7 @@ impl MysqlStore {
         }
         let meta = topology.primary(topology.meta).ok_or_else(|| unknown(topology.meta))?;
         let meta = Pool::new(Target::new(meta, topology.version, timeouts), Part::Meta);
-        Ok(MysqlStore { inner: Arc::new(Inner { backends, meta, terms: Terms::default() }) })
+        Ok(MysqlStore { inner: Arc::new(Inner { backends, meta, terms: Terms::default(), tells }) })
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //!
-//! - All that is asked of a shard is a function of the library in `redis/scrip.lua` (and the few commands that load it,
+//! - All that is asked of a shard is a function of the libraries in `redis/scrip.lua` and `redis/events.lua` (and the few commands that load it,
 //!   check it and take the lock of the template cache).
 //! - Every call is one attempt. Nothing is sent again behind the caller's back, whatever the connection does: see
 //!   `link` for how that is made sure of with fred.
@@ -19,10 +19,12 @@
 //! - `library`: loads the function library when it is missing or older
 //! - `stock`: the calls of the stock protocol on one shard
 //! - `reply`: from frames to values
+//! - `events`: the streams of events, with a library of their own in `redis/events.lua`
 //! - `templates`: the second level of the template cache
 //! - `check`: what is wrong with a shard's configuration
 
 mod check;
+mod events;
 mod health;
 mod library;
 mod link;
@@ -32,6 +34,7 @@ mod stock;
 mod templates;
 
 pub use check::Warning;
+pub use events::{ENTRIES_MAX, EventStreams, stream_name};
 pub use settings::Timeouts;
 pub use templates::TemplateCache;
 

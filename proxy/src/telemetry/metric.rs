@@ -18,10 +18,25 @@ pub const COMPONENTS_DOWN: &str = "scrip_components_down";
 const READY_HELP: &str = "1 while /healthz says ready.";
 const COMPONENTS_DOWN_HELP: &str = "Components that are down; decides=\"true\": they make the proxy unready.";
 
+/// Rows of an outbox that wait, on the proxy that publishes them.
+pub const EVENTS_WAITING: &str = "scrip_events_waiting_rows";
+/// How long the oldest of them waits.
+pub const EVENTS_OLDEST: &str = "scrip_events_oldest_seconds";
+/// Who publishes the events of a primary.
+pub const EVENTS_LEADS: &str = "scrip_events_leads";
+
+const EVENTS_WAITING_HELP: &str =
+    "Rows of a primary's outbox that have not left, up to 100,000; on the proxy that publishes them.";
+const EVENTS_OLDEST_HELP: &str = "How long the oldest of them has waited; on the proxy that publishes them.";
+const EVENTS_LEADS_HELP: &str = "1 on the proxy that publishes the events of a primary.";
+
 /// Tells the recorder what each metric means.
 pub fn describe_all() {
     describe_gauge!(READY, Unit::Count, READY_HELP);
     describe_gauge!(COMPONENTS_DOWN, Unit::Count, COMPONENTS_DOWN_HELP);
+    describe_gauge!(EVENTS_WAITING, Unit::Count, EVENTS_WAITING_HELP);
+    describe_gauge!(EVENTS_OLDEST, Unit::Seconds, EVENTS_OLDEST_HELP);
+    describe_gauge!(EVENTS_LEADS, Unit::Count, EVENTS_LEADS_HELP);
 }
 
 /// Takes over what `/healthz` would say; done when somebody asks for the metrics.
@@ -48,10 +63,16 @@ pub fn markdown() -> String {
     for (name, help) in COUNTERS {
         let _ = writeln!(text, "| `{name}` | counter | {help} |");
     }
-    let recorded = [(READY, READY_HELP), (COMPONENTS_DOWN, COMPONENTS_DOWN_HELP)];
     for (name, kind, help) in METRICS {
         let _ = writeln!(text, "| `{name}` | {kind} | {help} |");
     }
+    let recorded = [
+        (READY, READY_HELP),
+        (COMPONENTS_DOWN, COMPONENTS_DOWN_HELP),
+        (EVENTS_WAITING, EVENTS_WAITING_HELP),
+        (EVENTS_OLDEST, EVENTS_OLDEST_HELP),
+        (EVENTS_LEADS, EVENTS_LEADS_HELP),
+    ];
     for (name, help) in GAUGES.into_iter().chain(recorded) {
         let _ = writeln!(text, "| `{name}` | gauge | {help} |");
     }

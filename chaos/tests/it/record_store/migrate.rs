@@ -26,7 +26,18 @@ async fn migrating_again_changes_nothing_and_two_at_once_agree() {
         all.sort();
         assert_eq!(
             all,
-            ["meta 1", "meta 2", "primary 1", "primary 1", "primary 2", "primary 2", "primary 3", "primary 3"]
+            [
+                "meta 1",
+                "meta 2",
+                "primary 1",
+                "primary 1",
+                "primary 2",
+                "primary 2",
+                "primary 3",
+                "primary 3",
+                "primary 4",
+                "primary 4"
+            ]
         );
     })
     .await;

@@ -121,8 +121,10 @@ impl Failed {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sql::record::RECORD_COMMIT;
+    use super::super::sql::record::record_commit;
     use super::*;
+
+    const RECORD_COMMIT: usize = record_commit(false);
 
     fn check(statement: usize, code: u16, expect: fn(&RecordError) -> bool) {
         let error = Failed::Server { statement, code, message: "words".into() }.of_record("p01", RECORD_COMMIT);

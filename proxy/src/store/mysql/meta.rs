@@ -119,7 +119,7 @@ impl MetaStore for MysqlStore {
     }
 
     async fn mark_settled(&self, template: TemplateId, ended: &[Ended]) -> Result<bool, MetaError> {
-        settle::mark_settled(self.meta(), template, ended).await
+        settle::mark_settled(self.meta(), template, ended, self.inner.tells).await
     }
 
     async fn change_stock(

@@ -17,6 +17,7 @@ const PRIMARY: &[&str] = &[
     include_str!("migrations/primary_0001.sql"),
     include_str!("migrations/primary_0002.sql"),
     include_str!("migrations/primary_0003.sql"),
+    include_str!("migrations/primary_0004.sql"),
 ];
 const META: &[&str] = &[include_str!("migrations/meta_0001.sql"), include_str!("migrations/meta_0002.sql")];
 

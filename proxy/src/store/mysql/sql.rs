@@ -1,10 +1,11 @@
 //! Every SQL text of the proxy, beside the migrations that make the tables.
 //!
-//! Constants here; what has to be built for a whole batch is in [`record`], [`steps`] and [`keys`]. Text and not prepared
+//! Constants here; what has to be built for a whole batch is in [`record`], [`steps`], [`outbox`] and [`keys`]. Text and not prepared
 //! statements on the claim path: a packet with several statements is one round trip, and no slower.
 
 pub(super) mod bulk;
 pub(super) mod keys;
+pub(super) mod outbox;
 pub(super) mod record;
 pub(super) mod steps;
 pub(super) mod text;

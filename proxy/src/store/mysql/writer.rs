@@ -10,8 +10,7 @@ use super::failure::Failed;
 use super::schema::Part;
 use super::session::Session;
 use super::sql::keys;
-use super::sql::record::{RECORD_COMMIT, RECORD_ROWS_MAX, RECORD_STATEMENTS, RecordPacket};
-use super::sql::steps::{APPEND_COMMIT, APPEND_STATEMENTS};
+use super::sql::record::{RECORD_ROWS_MAX, RecordPacket, record_commit};
 use super::{Backend, Inner, ledger, read, sql, steps};
 use crate::store::steps::{CouponKey, CouponLog, NewStep};
 use crate::store::{CouponRow, NewCoupon, RecordError, RecordWriter, Server, StockKey, StoreError};
@@ -36,16 +35,8 @@ pub struct MysqlWriter {
 
 impl MysqlWriter {
     pub(super) fn new(inner: Arc<Inner>, primary: PrimaryId, lane: u16) -> MysqlWriter {
-        MysqlWriter {
-            inner,
-            primary,
-            lane,
-            session: None,
-            connections: 0,
-            server: None,
-            doubted: false,
-            packet: RecordPacket::default(),
-        }
+        let packet = RecordPacket::new(inner.tells);
+        MysqlWriter { inner, primary, lane, session: None, connections: 0, server: None, doubted: false, packet }
     }
 
     /// A connection that was alive a moment ago, taken out of its place. Cancelled, it is gone, and nothing was sent.
@@ -126,10 +117,11 @@ impl MysqlWriter {
             return Err(RecordError::Conflict);
         }
         let text = self.packet.write(batch, &server.fence(), version);
+        let commit = record_commit(self.inner.tells);
         // Cancelled from here on, the connection is closed and the outcome is unknown.
-        let answer = session.packet(text, RECORD_STATEMENTS, limit).await;
+        let answer = session.packet(text, commit + 1, limit).await;
         self.put_back(session, answer.as_ref().err()).await;
-        answer.map(drop).map_err(|failed| failed.of_record(&whom, RECORD_COMMIT))
+        answer.map(drop).map_err(|failed| failed.of_record(&whom, commit))
     }
 }
 
@@ -219,10 +211,11 @@ impl RecordWriter for MysqlWriter {
             self.session = Some(session);
             return Err(RecordError::Conflict);
         }
+        let (text, commit) = sql::steps::append(steps, version, self.inner.tells);
         // Cancelled from here on, the connection is closed and the outcome is unknown.
-        let answer = session.packet(&sql::steps::append(steps, version), APPEND_STATEMENTS, limit).await;
+        let answer = session.packet(&text, commit + 1, limit).await;
         self.put_back(session, answer.as_ref().err()).await;
-        answer.map(drop).map_err(|failed| failed.of_record(&whom, APPEND_COMMIT))
+        answer.map(drop).map_err(|failed| failed.of_record(&whom, commit))
     }
 
     async fn epochs(&mut self, keys: &[StockKey]) -> Result<Vec<Option<u64>>, StoreError> {

@@ -1,4 +1,5 @@
-//! Loads the function library: only when it is missing or older, because loading makes every key of the shard stale.
+//! Loads the function libraries, each only when it is missing or older: loading that of the stock makes every key of the
+//! shard stale. Each has a nonce of its own for each of its lives, the run.
 
 use std::iter;
 
@@ -8,35 +9,53 @@ use super::link::{CallError, Link};
 use super::reply;
 use crate::store::Run;
 
-/// The library.
-const SOURCE: &str = include_str!("scrip.lua");
+/// A library, and how it is asked for its run.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Library {
+    name: &'static str,
+    source: &'static str,
+    /// As in its source.
+    version: u64,
+    run: &'static str,
+}
 
-/// As in the library.
-const VERSION: u64 = 1;
+/// Stock, and the second level of the template cache.
+const STOCK: Library = Library { name: "scrip", source: include_str!("scrip.lua"), version: 1, run: "scrip_run" };
 
-enum Library {
+/// Events. Apart from the stock, so that no change of it makes the stock stale.
+pub(super) const EVENTS: Library =
+    Library { name: "scrip_events", source: include_str!("events.lua"), version: 1, run: "scrip_events_run" };
+
+enum Found {
     Missing,
     Loaded { run: Run, version: u64 },
 }
 
-/// The nonce of the library of our version, loaded if need be.
+/// The nonce of the stock's library of our version, loaded if need be.
 ///
 /// Cancellation: a load that was sent may still happen, which at worst makes the keys stale.
 pub(super) async fn run(link: &Link) -> Result<Run, CallError> {
-    if let Library::Loaded { run, version: VERSION } = ask(link).await? {
-        return Ok(run);
+    run_of(link, &STOCK).await
+}
+
+/// The nonce of a library of our version, loaded if need be.
+pub(super) async fn run_of(link: &Link, library: &Library) -> Result<Run, CallError> {
+    let ours = library.version;
+    match ask(link, library).await? {
+        Found::Loaded { run, version } if version == ours => return Ok(run),
+        Found::Loaded { .. } | Found::Missing => {}
     }
     let _one_at_a_time = link.loading().lock().await;
-    match ask(link).await? {
-        Library::Missing => load(link, false).await?,
-        Library::Loaded { version, .. } if version < VERSION => load(link, true).await?,
-        Library::Loaded { run, version: VERSION } => return Ok(run),
-        Library::Loaded { version, .. } => return Err(newer(link, version)),
+    match ask(link, library).await? {
+        Found::Missing => load(link, library, false).await?,
+        Found::Loaded { version, .. } if version < ours => load(link, library, true).await?,
+        Found::Loaded { run, version } if version == ours => return Ok(run),
+        Found::Loaded { version, .. } => return Err(newer(link, library, version)),
     }
-    match ask(link).await? {
-        Library::Loaded { run, version: VERSION } => Ok(run),
-        Library::Loaded { version, .. } if version > VERSION => Err(newer(link, version)),
-        Library::Loaded { .. } | Library::Missing => {
+    match ask(link, library).await? {
+        Found::Loaded { run, version } if version == ours => Ok(run),
+        Found::Loaded { version, .. } if version > ours => Err(newer(link, library, version)),
+        Found::Loaded { .. } | Found::Missing => {
             Err(CallError::Answer(link.say("somebody else replaces the function library at the same time")))
         }
     }
@@ -48,47 +67,52 @@ pub(super) fn is_missing(answer: &str) -> bool {
 }
 
 /// Drawn anew for each call: the nonce is made of the first one's.
-async fn ask(link: &Link) -> Result<Library, CallError> {
+async fn ask(link: &Link, library: &Library) -> Result<Found, CallError> {
     let salt = format!("{:032x}", rand::random::<u128>());
-    let answer = link.fcall("scrip_run", iter::empty(), iter::once(Value::from(salt)), link.timeouts().call).await;
+    let answer = link.fcall(library.run, iter::empty(), iter::once(Value::from(salt)), link.timeouts().call).await;
     let frames = match answer {
         Ok(frame) => reply::array(frame),
-        Err(CallError::Answer(what)) if is_missing(&what) => return Ok(Library::Missing),
+        Err(CallError::Answer(what)) if is_missing(&what) => return Ok(Found::Missing),
         Err(error) => return Err(error),
     };
     let parsed = frames.as_deref().and_then(|frames| match frames {
-        [run, version] => Some(Library::Loaded { run: Run(reply::text(run)?), version: reply::whole(version)? }),
+        [run, version] => Some(Found::Loaded { run: Run(reply::text(run)?), version: reply::whole(version)? }),
         _ => None,
     });
-    parsed.ok_or_else(|| reply::not_understood(link, "scrip_run"))
+    parsed.ok_or_else(|| reply::not_understood(link, library.run))
 }
 
-async fn load(link: &Link, replace: bool) -> Result<(), CallError> {
+async fn load(link: &Link, library: &Library, replace: bool) -> Result<(), CallError> {
     let words = if replace { &["LOAD", "REPLACE"][..] } else { &["LOAD"][..] };
-    let args = words.iter().copied().chain(iter::once(SOURCE)).map(Value::from_static_str).collect();
+    let args = words.iter().copied().chain(iter::once(library.source)).map(Value::from_static_str).collect();
     match link.call("FUNCTION", args, link.timeouts().call).await {
         // Another proxy was faster. Its library is as good as ours, if it is of our version: the caller looks.
-        Err(CallError::Answer(what)) if !replace && what.contains("Library 'scrip' already exists") => Ok(()),
+        Err(CallError::Answer(what)) if !replace && what.contains("already exists") => Ok(()),
         Err(error) => Err(error),
         Ok(_) => {
-            tracing::info!(shard = %link.shard(), version = VERSION, replace, "function library loaded");
+            let Library { name, version, .. } = library;
+            tracing::info!(shard = %link.shard(), name, version, replace, "function library loaded");
             Ok(())
         }
     }
 }
 
-fn newer(link: &Link, version: u64) -> CallError {
-    let ours = format!("the function library on the server is version {version}, this proxy knows {VERSION}");
+fn newer(link: &Link, library: &Library, version: u64) -> CallError {
+    let Library { name, version: known, .. } = library;
+    let ours = format!("the function library {name} on the server is version {version}, this proxy knows {known}");
     CallError::Answer(link.say(&format!("{ours}: upgrade the proxy")))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{SOURCE, VERSION};
+    use super::{EVENTS, STOCK};
 
     #[test]
     fn the_version_is_the_one_of_the_library() {
-        assert!(SOURCE.contains(&format!("\nlocal VERSION = {VERSION}\n")));
-        assert!(SOURCE.starts_with("#!lua name=scrip\n"));
+        for library in [STOCK, EVENTS] {
+            assert!(library.source.contains(&format!("\nlocal VERSION = {}\n", library.version)));
+            assert!(library.source.starts_with(&format!("#!lua name={}\n", library.name)));
+            assert!(library.source.contains(&format!("function_name = '{}'", library.run)));
+        }
     }
 }

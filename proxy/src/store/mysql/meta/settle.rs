@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use prost::Message;
 use scrip_protocol::TemplateId;
 use scrip_shard_config::{PrimaryId, SubStock};
 
 use super::transaction::Transaction;
 use super::{locked, microseconds, next_revision, sub_stocks_locked};
+use crate::events::fact;
 use crate::store::mysql::pool::Pool;
 use crate::store::mysql::sql;
 use crate::store::{Advanced, Ended, MetaError, Server, StoreError};
@@ -61,10 +63,15 @@ pub(super) async fn pending(
     Ok(rows.into_iter().next())
 }
 
-/// The end of a settle. Repeating it changes nothing.
-pub(super) async fn mark_settled(pool: &Pool, template: TemplateId, ended: &[Ended]) -> Result<bool, MetaError> {
+/// The end of a settle. Repeating it changes nothing. `tells`: that the template is sold out is kept as an event.
+pub(super) async fn mark_settled(
+    pool: &Pool,
+    template: TemplateId,
+    ended: &[Ended],
+    tells: bool,
+) -> Result<bool, MetaError> {
     let mut transaction = Transaction::begin(pool).await?;
-    let marked = mark_settled_in(&mut transaction, template, ended).await;
+    let marked = mark_settled_in(&mut transaction, template, ended, tells).await;
     transaction.end(marked).await
 }
 
@@ -72,6 +79,7 @@ async fn mark_settled_in(
     transaction: &mut Transaction,
     template: TemplateId,
     ended: &[Ended],
+    tells: bool,
 ) -> Result<bool, MetaError> {
     let record = locked(transaction, template).await?;
     for Ended { sub_stock, epoch, installed, drained } in ended.iter().copied() {
@@ -85,5 +93,10 @@ async fn mark_settled_in(
     }
     let revision = next_revision(transaction).await?;
     transaction.run(sql::TEMPLATE_STOCK, (record.total_stock, true, revision, template.get())).await?;
+    if tells {
+        let now_ms: Vec<u64> = transaction.rows(sql::outbox::NOW_MS, ()).await?;
+        let now_ms = now_ms.first().copied().unwrap_or(0);
+        transaction.run(sql::outbox::KEEP, (now_ms, fact::sold_out(template, now_ms).encode_to_vec())).await?;
+    }
     Ok(true)
 }

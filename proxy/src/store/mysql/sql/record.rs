@@ -2,16 +2,19 @@
 
 use scrip_shard_config::Tail;
 
+use super::outbox;
 use super::text::{hex, number};
+use crate::events::fact;
 use crate::store::NewCoupon;
 
 /// Rows in one packet. A packet is one transaction and cannot be cut in two; at about 110 bytes a row this stays far
 /// below the smallest `max_allowed_packet` in use (1 MiB).
 pub const RECORD_ROWS_MAX: usize = 2048;
-/// Statements in the packet.
-pub(in crate::store::mysql) const RECORD_STATEMENTS: usize = 4;
-/// Which of them is the COMMIT: only its outcome can be unknown once it was answered.
-pub(in crate::store::mysql) const RECORD_COMMIT: usize = 3;
+/// Which statement of the packet is the COMMIT: only its outcome can be unknown once it was answered. `tells`: events are
+/// kept in the transaction.
+pub(in crate::store::mysql) const fn record_commit(tells: bool) -> usize {
+    if tells { 4 } else { 3 }
+}
 
 /// A ledger row and what the batch adds to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,9 +32,15 @@ pub(in crate::store::mysql) struct RecordPacket {
     rows: Vec<NewCoupon>,
     ledgers: Vec<Ledger>,
     counts: Vec<(Ledger, u64)>,
+    tells: bool,
 }
 
 impl RecordPacket {
+    /// `tells`: with the events of the coupons.
+    pub(in crate::store::mysql) fn new(tells: bool) -> Self {
+        Self { tells, ..Self::default() }
+    }
+
     /// The packet for a batch that is not empty.
     ///
     /// The UPDATE counts and checks at once: with `CLIENT_FOUND_ROWS` its ROW_COUNT() is the number of ledger rows
@@ -49,6 +58,9 @@ impl RecordPacket {
             b";INSERT INTO coupon (tail,user_id,template_id,seq,request_id,sub_stock,claimed_at_ms) VALUES ",
         );
         self.inserted(version);
+        if let (true, Some(first)) = (self.tells, self.rows.first()) {
+            outbox::keep(&mut self.text, first.claimed_at_ms, &fact::of_coupons(&self.rows));
+        }
         self.text.extend_from_slice(b";COMMIT");
         &self.text
     }

@@ -1,15 +1,12 @@
 //! Logs of coupons: reading them, and the packet that appends to them.
 
-use scrip_protocol::v1::CouponStatus;
+use scrip_protocol::v1::{CouponStatus, EventBatch};
 use scrip_shard_config::Tail;
 
+use super::outbox;
 use super::text::{hex_text, number};
+use crate::events::fact;
 use crate::store::steps::{CouponKey, Hold, NewStep};
-
-/// Statements in the packet of [`append`].
-pub(in crate::store::mysql) const APPEND_STATEMENTS: usize = 3;
-/// Which of them is the COMMIT.
-pub(in crate::store::mysql) const APPEND_COMMIT: usize = 2;
 
 /// The columns of a coupon and of one of its steps.
 const COLUMNS: &[u8] = b"c.user_id,c.template_id,c.seq,c.request_id,c.claimed_at_ms,\
@@ -71,16 +68,17 @@ fn logs_many(keys: &[CouponKey]) -> Vec<u8> {
     out
 }
 
-/// One transaction: the steps, unless the primary has another topology version or one of them exists.
-pub(in crate::store::mysql) fn append(steps: &[NewStep], version: u64) -> Vec<u8> {
-    let mut steps: Vec<&NewStep> = steps.iter().collect();
-    steps.sort_unstable_by_key(|new| (tail(&new.key), new.key, new.step.number));
+/// One transaction, and which of its statements is the COMMIT: the steps, unless the primary has another topology version
+/// or one of them exists. `tells`: with their events.
+pub(in crate::store::mysql) fn append(steps: &[NewStep], version: u64, tells: bool) -> (Vec<u8>, usize) {
+    let mut sorted: Vec<&NewStep> = steps.iter().collect();
+    sorted.sort_unstable_by_key(|new| (tail(&new.key), new.key, new.step.number));
     let mut out = Vec::with_capacity(256 + steps.len() * 160);
     out.extend_from_slice(
         b"BEGIN;INSERT INTO coupon_step (tail,user_id,template_id,seq,step,kind,order_id,state,holder,until_ms,\
           amount_minor,at_ms) VALUES ",
     );
-    for (index, new) in steps.iter().enumerate() {
+    for (index, new) in sorted.into_iter().enumerate() {
         if index == 0 {
             out.extend_from_slice(b"(IF((SELECT topology_version FROM node WHERE id=1 LOCK IN SHARE MODE)=");
             number(&mut out, version);
@@ -94,8 +92,13 @@ pub(in crate::store::mysql) fn append(steps: &[NewStep], version: u64) -> Vec<u8
         }
         step(&mut out, new);
     }
+    let told = if tells { fact::of_steps(steps) } else { EventBatch::default() };
+    let commit = if told.events.is_empty() { 2 } else { 3 };
+    if let (Some(first), false) = (steps.first(), told.events.is_empty()) {
+        outbox::keep(&mut out, first.step.at_ms, &told);
+    }
     out.extend_from_slice(b";COMMIT");
-    out
+    (out, commit)
 }
 
 fn tail(key: &CouponKey) -> u16 {

@@ -37,6 +37,17 @@ fn one_row() {
 }
 
 #[test]
+fn events_are_kept_in_the_same_transaction() {
+    let (mut silent, mut telling) = (RecordPacket::new(false), RecordPacket::new(true));
+    let batch = [coupon(120_042, 3, 8)];
+    let silent = String::from_utf8_lossy(silent.write(&batch, &[0; 16], 5)).into_owned();
+    let event = "080110091 8eaa907 2001 384d 5a10 abababababababababababababababab".replace(' ', "");
+    let event = format!(";INSERT INTO outbox (at_ms,events) VALUES (77,x'0a1e{event}');COMMIT");
+    let telling = String::from_utf8_lossy(telling.write(&batch, &[0; 16], 5)).into_owned();
+    assert_eq!(telling, silent.replace(";COMMIT", &event));
+}
+
+#[test]
 fn rows_and_ledgers_are_sorted_and_two_epochs_of_a_ledger_count_twice() {
     check(
         &[coupon(20_007, 2, 8), coupon(10_003, 1, 6), coupon(10_005, 2, 9), coupon(7, 1, 6)],
