@@ -1,9 +1,9 @@
 //! The order lane: one a primary.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 use scrip_protocol::v1::{Code, Coupon};
 use tokio::time::{Instant, sleep};
 
@@ -29,7 +29,7 @@ const PACE: PaceLimits = PaceLimits { times: 2, max: Duration::from_millis(20), 
 const LATE: &str = "the deadline passed before the order's coupons were changed";
 const IN_COMMIT: &str = "the primary has not answered whether the order's coupons were changed";
 
-type Logs = HashMap<CouponKey, CouponLog>;
+type Logs = FxHashMap<CouponKey, CouponLog>;
 
 /// The connection was lost, or never made.
 struct Lost;
@@ -168,7 +168,7 @@ impl<W: RecordWriter> OrderLane<W> {
     /// nothing is to be done, or that something may not be, is decided on what was read.
     fn remembered(&self) -> Logs {
         let (connection, now_ms) = (self.writer.connection(), self.flow.clock.now_ms());
-        let (mut logs, mut doubted) = (Logs::new(), Vec::new());
+        let (mut logs, mut doubted) = (Logs::default(), Vec::new());
         for task in self.group.iter().filter(|task| !task.is_burned()) {
             for item in &task.items {
                 let Some(log) = self.recent.get(connection, &item.key) else { continue };
@@ -189,7 +189,7 @@ impl<W: RecordWriter> OrderLane<W> {
     fn plan(&mut self, logs: &Logs) -> Vec<NewStep> {
         let (now_ms, connection) = (self.flow.clock.now_ms(), self.writer.connection());
         let mut steps: Vec<NewStep> = Vec::new();
-        let mut taken: HashSet<CouponKey> = HashSet::new();
+        let mut taken: FxHashSet<CouponKey> = FxHashSet::default();
         let mut kept = Vec::with_capacity(self.group.len());
         for mut task in std::mem::take(&mut self.group) {
             if task.is_answered() {
@@ -262,7 +262,7 @@ impl<W: RecordWriter> OrderLane<W> {
         self.flow.meter.order_transactions.add(1);
         self.flow.meter.coupon_steps.add(steps.len());
         let connection = self.writer.connection();
-        let mut changed = HashSet::with_capacity(steps.len());
+        let mut changed = FxHashSet::with_capacity_and_hasher(steps.len(), FxBuildHasher);
         for NewStep { key, step, .. } in steps {
             let Some(log) = logs.get_mut(&key) else { continue };
             log.row = log.row.held(&step.hold);
@@ -296,7 +296,7 @@ impl<W: RecordWriter> OrderLane<W> {
     fn unknown(&mut self, steps: &[NewStep], detail: &str) {
         self.flow.meter.unknowns.add(1);
         tracing::warn!(primary = %self.queue().primary, detail, requests = self.group.len(), "outcome of a commit unknown");
-        let sent: HashMap<CouponKey, Sent> = steps.iter().map(|new| (new.key, Sent::new(new))).collect();
+        let sent: FxHashMap<CouponKey, Sent> = steps.iter().map(|new| (new.key, Sent::new(new))).collect();
         for task in &mut self.group {
             task.sent = task.items.iter().filter_map(|item| sent.get(&item.key).copied()).collect();
         }
