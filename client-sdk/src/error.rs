@@ -191,6 +191,8 @@ operation_error! {
         NotUsed = CouponNotUsed,
         /// This order has unlocked or returned a coupon, and is done with it for good.
         OrderDone = OrderDone,
+        /// What is left of a template's budget is less than what its coupons are to take off.
+        BudgetSpent = BudgetSpent,
         /// The operation log of a coupon is full.
         WornOut = CouponWornOut,
         /// The deadline passed before anything happened.

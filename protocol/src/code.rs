@@ -206,6 +206,9 @@ codes! {
     OrderDone: Some(NotApplied), Some(Rules),
         "This order has unlocked or returned the coupon, and is done with it for good.",
         "Use another order id for a new attempt.";
+    BudgetSpent: Some(NotApplied), Some(Rules),
+        "What is left of the template's budget is less than what its coupons are to take off.",
+        "Leave the coupon out of the order, or let it take off less.";
     CouponWornOut: Some(NotApplied), Some(Rules),
         "The operation log of the coupon is full: it was locked and freed as often as a coupon can be.",
         "Redeem or return it, if an order holds it; give the user another coupon.";

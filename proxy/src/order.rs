@@ -16,6 +16,7 @@
 //! | after the commit                   | all of its steps                | sends it again: its own steps are there, *done* |
 //! | the primary lost the steps in a fail-over | a shorter log            | what was acknowledged may be gone, as for coupons; numbers that were read before it count no more |
 
+pub mod funds;
 pub mod lane;
 pub mod rules;
 

@@ -6,6 +6,7 @@ use crate::admin::Health;
 use crate::flow::{Errands, Flow};
 use crate::keeper::{Keeper, Quiet};
 use crate::operation::Operations;
+use crate::order::funds::Funds;
 use crate::order::lane::OrderLane;
 use crate::record_lane::{RecordLane, Sizes};
 use crate::settle::Settler;
@@ -63,10 +64,11 @@ pub fn start<S: StockStore, R: RecordStore, M: MetaStore>(
     // The lane numbers of a primary's record lanes end here.
     let lane = flow.record.iter().map(|queue| queue.lane).max().map_or(0, |last| last + 1);
     // A log is about four times as large as what is remembered of a user and a template.
+    let funds = Funds::new(record.clone(), meta.clone(), flow.orders.len());
     let of_orders = Sizes { recent_max: tuning.recent_max / 4 / flow.orders.len().max(1), ..sizes };
     for (index, queue) in flow.orders.iter().enumerate() {
         let writer = record.writer(queue.primary, lane);
-        let lane = OrderLane::new(Arc::clone(flow), writer, index, of_orders, Arc::clone(health));
+        let lane = OrderLane::new(Arc::clone(flow), writer, funds.clone(), index, of_orders, Arc::clone(health));
         tasks.spawn(lane.run());
     }
     let (topology, meter) = (Arc::clone(&flow.topology), Arc::clone(&flow.meter));

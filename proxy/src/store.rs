@@ -27,7 +27,7 @@ use scrip_protocol::{RequestId, TemplateId, UserId};
 use scrip_shard_config::{PrimaryId, ShardId, SubStock};
 use sha2::{Digest, Sha256};
 
-use self::steps::{CouponKey, CouponLog, NewStep};
+use self::steps::{Budget, CouponKey, CouponLog, NewStep, Spend};
 
 /// One sub-stock of one template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -255,7 +255,10 @@ pub trait RecordWriter: Send + 'static {
 
     /// One transaction, one attempt: all of these steps or none. A step that exists, or that was read on another
     /// connection, is a conflict. At most one step a coupon; an empty batch succeeds.
-    fn append(&mut self, steps: &[NewStep]) -> impl Future<Output = Result<(), RecordError>> + Send;
+    ///
+    /// `spends`: counted in the same transaction, each template once; one that would go beyond what this primary was granted
+    /// is [`RecordError::Fenced`], as another topology version is.
+    fn append(&mut self, steps: &[NewStep], spends: &[Spend]) -> impl Future<Output = Result<(), RecordError>> + Send;
 
     /// For each sub-stock the epoch that this server would record under now; `None`: fenced off for this server, or
     /// no ledger.
@@ -322,6 +325,21 @@ pub trait RecordStore: Clone + Send + Sync + 'static {
         primary: PrimaryId,
         key: CouponKey,
     ) -> impl Future<Output = Result<Option<CouponLog>, StoreError>> + Send;
+
+    /// A template's budget on this primary; nothing granted and nothing spent if it has none.
+    fn budget(
+        &self,
+        primary: PrimaryId,
+        template: TemplateId,
+    ) -> impl Future<Output = Result<Budget, StoreError>> + Send;
+
+    /// The primary may spend so much in all. Never lowers it, so it can be repeated.
+    fn raise_budget(
+        &self,
+        primary: PrimaryId,
+        template: TemplateId,
+        granted_minor: u64,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Creates the ledger rows of new sub-stocks (epoch 0, no server, nothing issued); rows that exist stay.
     fn create_ledger(
@@ -476,6 +494,16 @@ pub trait MetaStore: Clone + Send + Sync + 'static {
         status: Option<TemplateStatus>,
         count_max: u32,
     ) -> impl Future<Output = Result<Vec<TemplateRecord>, MetaError>> + Send;
+
+    /// Grants a primary `need_minor` more of a template's budget, or one part in `shares` of what is left, whichever is more
+    /// and as far as there is so much; what it may spend in all. The grants never add up to more than the budget.
+    fn grant_budget(
+        &self,
+        template: TemplateId,
+        primary: PrimaryId,
+        need_minor: u64,
+        shares: u64,
+    ) -> impl Future<Output = Result<u64, MetaError>> + Send;
 
     /// Templates with revisions above `revision`, by revision.
     fn templates_changed(

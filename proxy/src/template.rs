@@ -103,6 +103,11 @@ impl Template {
         validity_ms(self.record.definition.validity.as_ref(), claimed_at_ms)
     }
 
+    /// Its coupons take off no more than a budget in all.
+    pub fn has_budget(&self) -> bool {
+        self.record.definition.budget_minor > 0
+    }
+
     /// The limit per user.
     pub fn per_user_limit(&self) -> u16 {
         u16::try_from(self.record.definition.per_user_limit).unwrap_or(u16::MAX)

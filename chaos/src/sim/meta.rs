@@ -29,6 +29,8 @@ pub struct Meta {
     pub templates: BTreeMap<TemplateId, Template>,
     /// The server behind each primary, and its term.
     pub primaries: BTreeMap<PrimaryId, Server>,
+    /// What each primary was granted of a template's budget, in minor units.
+    pub grants: BTreeMap<(TemplateId, PrimaryId), u64>,
     revision: u64,
 }
 
@@ -56,7 +58,8 @@ impl Meta {
     pub fn new(topology: &Topology) -> Self {
         let server = |index| Server { identity: identity(index, 1), term: 1 };
         let primaries = topology.primaries.iter().enumerate().map(|(index, primary)| (primary.id, server(index)));
-        Self { host: Host::default(), templates: BTreeMap::new(), primaries: primaries.collect(), revision: 0 }
+        let primaries = primaries.collect();
+        Self { host: Host::default(), templates: BTreeMap::new(), primaries, grants: BTreeMap::new(), revision: 0 }
     }
 
     /// Units of a template.
@@ -116,6 +119,22 @@ impl Meta {
         let made = Template { record: record.clone(), sub_stocks: own, created_by: request, changes };
         self.templates.insert(template, made);
         Ok(record)
+    }
+
+    /// Grants a primary more of a template's budget; what it may spend in all.
+    pub fn grant(
+        &mut self,
+        template: TemplateId,
+        primary: PrimaryId,
+        need: u64,
+        shares: u64,
+    ) -> Result<u64, MetaError> {
+        let found = self.templates.get(&template).ok_or(MetaError::TemplateNotFound)?;
+        let granted = self.grants.iter().filter(|((of, _), _)| *of == template).map(|(_, granted)| granted).sum();
+        let left = found.record.definition.budget_minor.saturating_sub(granted);
+        let own = self.grants.entry((template, primary)).or_default();
+        *own += need.max(left / shares.max(1)).min(left);
+        Ok(*own)
     }
 
     /// Sets the status.

@@ -5,7 +5,7 @@ pub mod transaction;
 use std::collections::BTreeMap;
 
 use scrip_client::{RequestId, TemplateId, UserId};
-use scrip_proxy::store::steps::{CouponKey, CouponLog, Hold, NewStep, Step};
+use scrip_proxy::store::steps::{Budget, CouponKey, CouponLog, Hold, NewStep, Spend, Step};
 use scrip_proxy::store::{CouponRow, NewCoupon, Server, StockKey};
 use scrip_shard_config::SubStock;
 
@@ -41,6 +41,8 @@ pub enum Lock {
     Ledger(StockKey, u16),
     /// A row of a coupon.
     Coupon(UserId, TemplateId, u16),
+    /// A template's budget.
+    Budget(TemplateId),
     /// A step of a coupon.
     Step(CouponKey, u16),
 }
@@ -52,6 +54,8 @@ pub struct Data {
     pub coupons: BTreeMap<(UserId, TemplateId, u16), Row>,
     /// The logs of coupons: steps by number.
     pub steps: BTreeMap<CouponKey, Vec<Step>>,
+    /// By template.
+    pub budgets: BTreeMap<TemplateId, Budget>,
     /// By sub-stock and stripe.
     pub ledgers: BTreeMap<(StockKey, u16), Ledger>,
 }
@@ -221,7 +225,11 @@ impl World {
     }
 
     /// Steps become durable.
-    pub fn commit_steps(&mut self, primary: usize, steps: &[NewStep]) {
+    pub fn commit_steps(&mut self, primary: usize, steps: &[NewStep], spends: &[Spend]) {
+        for Spend { template, delta_minor } in spends {
+            let budget = self.primaries[primary].data.budgets.entry(*template).or_default();
+            budget.spent_minor = budget.spent_minor.saturating_add_signed(*delta_minor);
+        }
         for NewStep { key, step, .. } in steps {
             let data = &mut self.primaries[primary].data;
             let is_there = data.coupons.contains_key(&(key.user, key.template, key.seq));

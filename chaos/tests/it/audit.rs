@@ -12,14 +12,16 @@ use scrip_shard_config::{Address, Local, SecretRef, StockSpec, Topology, local};
 const DATABASE: &str = "scrip_audit";
 /// The request id of bulk job 1.
 const BULK_REQUEST: &str = "6a6a6a6a6a6a6a6a6a6a6a6a6a6a6a6a";
-const PRIMARY_SCHEMA: [&str; 3] = [
+const PRIMARY_SCHEMA: [&str; 4] = [
     include_str!("../../../proxy/src/store/mysql/migrations/primary_0001.sql"),
     include_str!("../../../proxy/src/store/mysql/migrations/primary_0002.sql"),
     include_str!("../../../proxy/src/store/mysql/migrations/primary_0003.sql"),
+    include_str!("../../../proxy/src/store/mysql/migrations/primary_0005.sql"),
 ];
-const META_SCHEMA: [&str; 2] = [
+const META_SCHEMA: [&str; 3] = [
     include_str!("../../../proxy/src/store/mysql/migrations/meta_0001.sql"),
     include_str!("../../../proxy/src/store/mysql/migrations/meta_0002.sql"),
+    include_str!("../../../proxy/src/store/mysql/migrations/meta_0003.sql"),
 ];
 
 /// A change by hand on one primary (or on meta, which is on primary 0), how to undo it, and what the audit has to say.
@@ -218,6 +220,27 @@ const CASES: &[Case] = &[
         kind: Kind::LogWithoutCoupon,
         words: "p01 template 1 user 5001 a log of no coupon: expected a coupon, found step 1 of coupon 7",
     },
+    Case {
+        primary: 0,
+        change: "UPDATE budget SET spent_minor = 251",
+        undo: "UPDATE budget SET spent_minor = 250",
+        kind: Kind::BudgetDiffers,
+        words: "p00 template 1 what was spent of a budget is not what the logs say: expected 250 by the logs, found 251",
+    },
+    Case {
+        primary: 0,
+        change: "UPDATE budget SET granted_minor = 301",
+        undo: "UPDATE budget SET granted_minor = 300",
+        kind: Kind::BudgetExceeded,
+        words: "p00 template 1 more of a budget than there is: expected at most 300, as meta granted, found 250 spent of 301",
+    },
+    Case {
+        primary: 0,
+        change: "UPDATE meta_budget SET granted_minor = 1001",
+        undo: "UPDATE meta_budget SET granted_minor = 300",
+        kind: Kind::BudgetExceeded,
+        words: "template 1 more of a budget than there is: expected at most 1000 granted, found 1001",
+    },
 ];
 
 #[tokio::test]
@@ -273,7 +296,8 @@ async fn set_up(testbed: &Testbed) -> Arc<Topology> {
     run(
         testbed.primary(0),
         "INSERT INTO coupon_step VALUES (1, 1, 1, 1, 1, 1, 'a', 2, NULL, 90000000, 0, 86400000), \
-         (1, 1, 1, 1, 2, 2, 'a', 3, NULL, 0, 250, 86400001)",
+         (1, 1, 1, 1, 2, 2, 'a', 3, NULL, 0, 250, 86400001); \
+         INSERT INTO budget VALUES (1, 300, 250)",
     )
     .await;
     run(testbed.primary(0), &META_SCHEMA.concat()).await;
@@ -309,8 +333,8 @@ fn seed(index: usize) -> String {
 }
 
 async fn seed_meta(database: &Database) {
-    // A TemplateDefinition: name "audit", total_stock 20, per_user_limit 2, per_user_daily_limit 1.
-    let definition = "0a056175646974101418027801";
+    // A TemplateDefinition: name "audit", total_stock 20, per_user_limit 2, per_user_daily_limit 1, budget_minor 1000.
+    let definition = "0a0561756469741014180278019001e807";
     run(
         database,
         &format!(
@@ -318,6 +342,7 @@ async fn seed_meta(database: &Database) {
              UNHEX('00000004'), 2); \
              INSERT INTO meta_sub_stock (template_id, sub_stock, allotment, epoch, settled_epoch, drained_epoch) \
              VALUES (1, 0, 10, 3, 3, 0), (1, 4, 10, 3, 3, 0); \
+             INSERT INTO meta_budget VALUES (1, 0, 300); \
              INSERT INTO meta_bulk_job VALUES (1, UNHEX('{BULK_REQUEST}'), 1, 0, 0, 0, 7, 2, 3, 0); \
              INSERT INTO meta_bulk_slice (job_id, primary_id, users, done, owner) VALUES (1, 0, 2, 1, 0), (1, 1, 1, 1, 0)"
         ),

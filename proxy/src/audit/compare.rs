@@ -64,8 +64,10 @@ pub(super) fn compare(evidence: &Evidence<'_>) -> Vec<Finding> {
         places(&mut findings, *id, scan);
         findings.extend(bulk::compare(*id, &evidence.before.jobs, &scan.lists));
         logs(&mut findings, *id, scan);
+        budgets(&mut findings, *id, scan, evidence);
     }
     findings.extend(bulk::totals(&evidence.before.jobs));
+    grants(&mut findings, evidence.after);
     totals(&mut findings, evidence);
     findings.sort();
     findings
@@ -182,6 +184,35 @@ fn logs(findings: &mut Vec<Finding>, id: PrimaryId, scan: &Scan) {
             Flaw::Broken { expected } => (Kind::LogBroken, expected.clone()),
         };
         findings.push(place.finding(kind, what, format!("step {} of coupon {}", log.step, log.seq)));
+    }
+}
+
+/// What each primary has spent of budgets against its logs and its grants. Grants only grow.
+fn budgets(findings: &mut Vec<Finding>, id: PrimaryId, scan: &Scan, evidence: &Evidence<'_>) {
+    let known = evidence.before.templates.iter().filter(|(_, template)| template.budget_minor > 0);
+    for template in known.map(|(template, _)| *template) {
+        let place = Place::template(Some(id), template);
+        let (granted, spent) = scan.logs.budgets.get(&template).copied().unwrap_or_default();
+        let by_logs = scan.logs.spent.get(&template).copied().unwrap_or_default();
+        if by_logs != i128::from(spent) {
+            findings.push(place.finding(Kind::BudgetDiffers, format!("{by_logs} by the logs"), spent));
+        }
+        let in_meta = evidence.after.grants.get(&(template, id.0)).copied().unwrap_or_default();
+        if spent > granted || granted > in_meta {
+            let found = format!("{spent} spent of {granted} granted");
+            findings.push(place.finding(Kind::BudgetExceeded, format!("at most {in_meta}, as meta granted"), found));
+        }
+    }
+}
+
+fn grants(findings: &mut Vec<Finding>, after: &MetaView) {
+    for (id, template) in &after.templates {
+        let granted: u128 =
+            after.grants.range((*id, 0)..=(*id, u16::MAX)).map(|(_, granted)| u128::from(*granted)).sum();
+        if granted > u128::from(template.budget_minor) {
+            let expected = format!("at most {} granted", template.budget_minor);
+            findings.push(Place::template(None, *id).finding(Kind::BudgetExceeded, expected, granted));
+        }
     }
 }
 

@@ -1,10 +1,12 @@
 //! The operation logs of coupons on one primary, retraced.
 
+use std::collections::BTreeMap;
+
 use super::link::{Link, LinkError};
 use super::meta::MetaView;
 use super::scan::LISTED_MAX;
 use super::sql;
-use crate::order::rules::{Validity, retrace};
+use crate::order::rules::{Validity, retrace, spent};
 use crate::store::mysql::LogLine;
 use crate::store::steps::{CouponKey, CouponLog};
 use crate::template::validity_ms;
@@ -13,6 +15,10 @@ use crate::template::validity_ms;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Logs {
     pub(super) steps: u64,
+    /// What the steps take from the budget of each template that has one, in minor units.
+    pub(super) spent: BTreeMap<u32, i128>,
+    /// What the primary says of it: granted and spent.
+    pub(super) budgets: BTreeMap<u32, (u64, u64)>,
     /// At most [`LISTED_MAX`].
     pub(super) broken: Vec<BrokenLog>,
 }
@@ -56,6 +62,9 @@ impl Logs {
         })
         .await?;
         reader.end();
+        let budgets: Vec<(u32, u64, u64)> = link.rows(sql::BUDGETS, ()).await?;
+        let budget = |(template, granted, spent)| (template, (granted, spent));
+        reader.logs.budgets = budgets.into_iter().map(budget).collect();
         match reader.unreadable {
             None => Ok(reader.logs),
             Some(what) => Err(LinkError(format!("a log of a coupon holds {what}"))),
@@ -67,6 +76,9 @@ impl Reader<'_> {
     fn add(&mut self, line: &LogLine) -> Result<(), &'static str> {
         self.logs.steps += 1;
         let Some(step) = line.step()? else { return Ok(()) };
+        if self.before.templates.get(&line.template).is_some_and(|template| template.budget_minor > 0) {
+            *self.logs.spent.entry(line.template).or_default() += i128::from(spent(&step));
+        }
         let is_same =
             |key: CouponKey| (key.user.get(), key.template.get(), key.seq) == (line.user, line.template, line.seq);
         if line.request.is_empty() {

@@ -19,6 +19,8 @@ pub(super) struct Template {
     pub(super) per_user_limit: u32,
     pub(super) daily_limit: Option<DailyLimit>,
     pub(super) validity: Option<Validity>,
+    /// In minor units; 0: none.
+    pub(super) budget_minor: u64,
     /// Its ledgers exist: it is published or paused. (One that is closed may never have been published.)
     pub(super) has_ledgers: bool,
     pub(super) total_stock: u64,
@@ -51,6 +53,8 @@ pub(super) struct SubStock {
 pub(super) struct MetaView {
     pub(super) templates: BTreeMap<u32, Template>,
     pub(super) sub_stocks: BTreeMap<Key, SubStock>,
+    /// What each primary was granted of a template's budget, in minor units.
+    pub(super) grants: BTreeMap<(u32, u16), u64>,
     pub(super) jobs: bulk::Jobs,
 }
 
@@ -60,6 +64,7 @@ impl MetaView {
     pub(super) async fn read(link: &mut Link) -> Result<MetaView, LinkError> {
         let templates: Vec<TemplateRow> = link.rows(sql::TEMPLATES, ()).await?;
         let sub_stocks: Vec<(u32, u16, u64, u64)> = link.rows(sql::SUB_STOCKS, ()).await?;
+        let grants: Vec<(u32, u16, u64)> = link.rows(sql::GRANTS, ()).await?;
         let pending: BTreeSet<u32> = link.rows(sql::WITHDRAWALS, ()).await?.into_iter().collect();
         let sub_stocks = sub_stocks
             .into_iter()
@@ -67,6 +72,7 @@ impl MetaView {
         Ok(MetaView {
             templates: templates.into_iter().map(|row| template(row, &pending)).collect::<Result<_, _>>()?,
             sub_stocks: sub_stocks.collect(),
+            grants: grants.into_iter().map(|(template, primary, granted)| ((template, primary), granted)).collect(),
             jobs: bulk::jobs(link).await?,
         })
     }
@@ -81,6 +87,7 @@ fn template(row: TemplateRow, pending: &BTreeSet<u32>) -> Result<(u32, Template)
         per_user_limit: definition.per_user_limit,
         daily_limit: daily_limit(&definition),
         validity: definition.validity,
+        budget_minor: definition.budget_minor,
         has_ledgers: has_ledgers(status),
         total_stock,
         sold_out,

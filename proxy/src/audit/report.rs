@@ -27,6 +27,10 @@ pub enum Kind {
     /// The operation log of a coupon tells a life that the rules do not allow: a step that does not follow from those
     /// before it, or a gap.
     LogBroken,
+    /// A budget in money was exceeded, or granted beyond itself.
+    BudgetExceeded,
+    /// What a primary says was spent of a budget is not what its logs add up to.
+    BudgetDiffers,
     /// There is a log, and no coupon.
     LogWithoutCoupon,
     /// A user's coupons of a template are not numbered 1, 2, ...
@@ -63,6 +67,8 @@ impl Kind {
     pub fn promise(self) -> u8 {
         match self {
             Kind::AllotmentExceeded
+            | Kind::BudgetExceeded
+            | Kind::BudgetDiffers
             | Kind::TotalExceeded
             | Kind::AllotmentsDiffer
             | Kind::FenceAboveMeta
@@ -90,6 +96,8 @@ impl Kind {
             Kind::SoldOutTooSoon => "sold out, and units are left",
             Kind::RequestTwice => "one request made several coupons",
             Kind::LogBroken => "the log of a coupon does not follow the rules",
+            Kind::BudgetExceeded => "more of a budget than there is",
+            Kind::BudgetDiffers => "what was spent of a budget is not what the logs say",
             Kind::LogWithoutCoupon => "a log of no coupon",
             Kind::SeqGap => "the numbers of a user's coupons have a gap",
             Kind::LimitExceeded => "a user is above the limit",
@@ -213,7 +221,7 @@ pub struct Report {
 }
 
 const PROMISES: [(u8, &str); 5] = [
-    (1, "no oversell: issued <= allotted <= total, by the ledgers of all primaries"),
+    (1, "no oversell: issued <= allotted <= total, by the ledgers of all primaries; spent <= granted <= budget"),
     (2, "no undersell: sold out is said only when all is issued"),
     (3, "exactly once: no request made two coupons, logs follow the rules, bulk jobs add up to their lists"),
     (4, "the limits per user: densely numbered, on the one right primary"),

@@ -47,6 +47,11 @@ pub(super) const LOGS: &str = "SELECT s.user_id, s.template_id, s.seq, COALESCE(
      FROM coupon_step s LEFT JOIN coupon c ON c.tail = s.tail AND c.user_id = s.user_id \
      AND c.template_id = s.template_id AND c.seq = s.seq ORDER BY s.tail, s.user_id, s.template_id, s.seq, s.step";
 
+/// What this primary may spend of budgets, and has spent.
+pub(super) const BUDGETS: &str = "SELECT template_id, granted_minor, spent_minor FROM budget";
+/// What every primary was granted of budgets.
+pub(super) const GRANTS: &str = "SELECT template_id, primary_id, granted_minor FROM meta_budget";
+
 /// Every template.
 pub(super) const TEMPLATES: &str =
     "SELECT template_id, definition, status, total_stock, sold_out, revision, sub_stocks, stripes FROM meta_template";

@@ -10,6 +10,7 @@ fn meta() -> MetaView {
     let template = Template {
         per_user_limit: 2,
         validity: None,
+        budget_minor: 0,
         daily_limit: Some(DailyLimit { coupons: 1, shift_ms: 0 }),
         has_ledgers: true,
         total_stock: 10,
@@ -21,6 +22,7 @@ fn meta() -> MetaView {
     };
     let sub_stock = SubStock { allotment: 5, epoch: 4 };
     MetaView {
+        grants: BTreeMap::new(),
         templates: BTreeMap::from([(7, template)]),
         sub_stocks: BTreeMap::from([((7, 0), sub_stock), ((7, 3), sub_stock)]),
         jobs: BTreeMap::new(),

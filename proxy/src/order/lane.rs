@@ -1,12 +1,15 @@
 //! The order lane: one a primary.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
+use scrip_protocol::TemplateId;
 use scrip_protocol::v1::{Code, Coupon};
 use tokio::time::{Instant, sleep};
 
+use super::funds::Funds;
 use super::rules::{self, Validity, Verdict};
 use super::{Item, OrderTask, Sent};
 use crate::admin::Health;
@@ -16,8 +19,8 @@ use crate::gate::Latch;
 use crate::generations::Generations;
 use crate::pace::{Pace, PaceLimits};
 use crate::record_lane::Sizes;
-use crate::store::steps::{CouponKey, CouponLog, NewStep, Step};
-use crate::store::{RecordError, RecordWriter, StoreError};
+use crate::store::steps::{CouponKey, CouponLog, NewStep, Spend, Step};
+use crate::store::{MetaStore, RecordError, RecordStore, RecordWriter, StoreError};
 use crate::watch::watch;
 
 /// How often one group is tried before its requests are refused as contended.
@@ -46,7 +49,7 @@ enum Plan {
 
 /// The lane of one primary.
 #[derive(Debug)]
-pub struct OrderLane<W> {
+pub struct OrderLane<W, R, M> {
     flow: Arc<Flow>,
     writer: W,
     index: usize,
@@ -55,15 +58,24 @@ pub struct OrderLane<W> {
     pace: Pace,
     group: Vec<OrderTask>,
     recent: Generations<CouponKey, CouponLog>,
+    funds: Funds<R, M>,
     health: Arc<Health>,
 }
 
-impl<W: RecordWriter> OrderLane<W> {
+impl<W: RecordWriter, R: RecordStore, M: MetaStore> OrderLane<W, R, M> {
     /// The lane of the primary with this index in the topology.
-    pub fn new(flow: Arc<Flow>, writer: W, index: usize, sizes: Sizes, health: Arc<Health>) -> Self {
+    pub fn new(
+        flow: Arc<Flow>,
+        writer: W,
+        funds: Funds<R, M>,
+        index: usize,
+        sizes: Sizes,
+        health: Arc<Health>,
+    ) -> Self {
         let (latch, pace, group) = (Latch::default(), Pace::new(PACE), Vec::new());
         let Sizes { rows_max, recent_max } = sizes;
-        Self { flow, writer, index, rows_max, latch, pace, group, recent: Generations::new(recent_max), health }
+        let recent = Generations::new(recent_max);
+        Self { flow, writer, index, rows_max, latch, pace, group, recent, funds, health }
     }
 
     /// Serves for ever. Cancelling is a crash: the transaction in flight commits or not.
@@ -110,7 +122,8 @@ impl<W: RecordWriter> OrderLane<W> {
             if steps.is_empty() {
                 continue;
             }
-            match self.append(&steps).await {
+            let spends = self.spends(&steps);
+            match self.append(&steps, &spends).await {
                 Ok(()) => self.committed(logs, steps),
                 Err(RecordError::Conflict) => self.conflict(&steps),
                 Err(RecordError::RolledBack(detail)) => {
@@ -118,10 +131,7 @@ impl<W: RecordWriter> OrderLane<W> {
                     sleep(Duration::from_millis(1 + self.flow.roll() % 5)).await;
                 }
                 Err(RecordError::Refused(detail)) => self.give_up(Code::StoreRefused, &detail),
-                Err(RecordError::Fenced) => {
-                    self.give_up(Code::PrimaryUnavailable, "the primary has another topology version than this proxy");
-                    return Err(Lost);
-                }
+                Err(RecordError::Fenced) => self.raise_budgets(&spends).await?,
                 Err(RecordError::Unreachable(detail)) => {
                     self.give_up(Code::PrimaryUnavailable, &detail);
                     return Err(Lost);
@@ -233,11 +243,66 @@ impl<W: RecordWriter> OrderLane<W> {
         Some(self.flow.coupon(&item.template, &log.row, replayed))
     }
 
-    async fn append(&mut self, steps: &[NewStep]) -> Result<(), RecordError> {
+    /// What the steps take from budgets, and give back to them.
+    fn spends(&self, steps: &[NewStep]) -> Vec<Spend> {
+        let mut deltas: BTreeMap<TemplateId, i64> = BTreeMap::new();
+        let items = self.group.iter().flat_map(|task| &task.items).filter(|item| item.template.has_budget());
+        let limited: FxHashSet<TemplateId> = items.map(|item| item.key.template).collect();
+        for NewStep { key, step, .. } in steps.iter().filter(|new| limited.contains(&new.key.template)) {
+            *deltas.entry(key.template).or_default() += rules::spent(step);
+        }
+        let spends = deltas.into_iter().filter(|(_, delta_minor)| *delta_minor != 0);
+        spends.map(|(template, delta_minor)| Spend { template, delta_minor }).collect()
+    }
+
+    /// A grant does not reach, or the primary has another topology version. Who still does not fit once the primary was
+    /// granted what there is, is refused.
+    async fn raise_budgets(&mut self, spends: &[Spend]) -> Result<(), Lost> {
+        let primary = self.queue().primary;
+        let mut was_short = false;
+        for Spend { template, delta_minor } in spends.iter().filter(|spend| spend.delta_minor > 0) {
+            let Self { flow, funds, index, latch, group, .. } = self;
+            let queue = &flow.orders[*index];
+            let raised = watch(funds.raise(primary, *template, delta_minor.unsigned_abs()), |_| {
+                refuse_late(group);
+                sweep_queue(queue, latch);
+            });
+            match raised.await {
+                Ok(None) => {}
+                Ok(Some(left)) => {
+                    was_short = true;
+                    self.fit_into(*template, left);
+                }
+                Err(refusal) => {
+                    self.give_up(refusal.code, &refusal.detail);
+                    return Ok(());
+                }
+            }
+        }
+        if was_short {
+            return Ok(());
+        }
+        self.give_up(Code::PrimaryUnavailable, "the primary has another topology version than this proxy");
+        Err(Lost)
+    }
+
+    /// First come, first served.
+    fn fit_into(&mut self, template: TemplateId, mut left: u64) {
+        for task in &mut self.group {
+            let own = task.items.iter().filter(|item| item.key.template == template);
+            let wanted = own.fold(0_u64, |sum, item| sum.saturating_add(item.wish.spends()));
+            match left.checked_sub(wanted) {
+                Some(rest) => left = rest,
+                None => task.refuse(Code::BudgetSpent, Code::BudgetSpent.cause()),
+            }
+        }
+    }
+
+    async fn append(&mut self, steps: &[NewStep], spends: &[Spend]) -> Result<(), RecordError> {
         let Self { flow, writer, index, latch, pace, group, .. } = self;
         let queue = &flow.orders[*index];
         let began = Instant::now();
-        let result = watch(writer.append(steps), |took| {
+        let result = watch(writer.append(steps, spends), |took| {
             let now = Instant::now();
             for task in group.iter_mut().filter(|task| task.is_late(now)) {
                 task.refuse(Code::OutcomeUnknown, IN_COMMIT);

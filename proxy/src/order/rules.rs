@@ -46,6 +46,26 @@ pub enum Wish {
     Return,
 }
 
+impl Wish {
+    /// What it takes from a budget, in minor units.
+    pub fn spends(self) -> u64 {
+        match self {
+            Wish::Redeem { amount_minor } => amount_minor,
+            Wish::Lock { .. } | Wish::Unlock | Wish::Return => 0,
+        }
+    }
+}
+
+/// What a step takes from the budget of its template, in minor units; negative: it gives back.
+pub fn spent(step: &Step) -> i64 {
+    let amount = i64::try_from(step.amount_minor).unwrap_or(i64::MAX);
+    match step.kind {
+        StepKind::Redeemed => amount,
+        StepKind::Returned => -amount,
+        StepKind::Locked | StepKind::Unlocked | StepKind::Barred | StepKind::Unspecified => 0,
+    }
+}
+
 /// What follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {

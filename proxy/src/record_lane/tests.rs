@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::coupon_id::{self, CouponIds};
 use crate::flow::FlowLimits;
 use crate::outbox::Outbox;
-use crate::store::steps::{CouponKey, CouponLog, NewStep};
+use crate::store::steps::{CouponKey, CouponLog, NewStep, Spend};
 use crate::store::{StockKey, TemplateRecord};
 use crate::template::Template;
 
@@ -64,7 +64,7 @@ impl RecordWriter for Writer {
         Ok(Vec::new())
     }
 
-    async fn append(&mut self, _: &[NewStep]) -> Result<(), RecordError> {
+    async fn append(&mut self, _: &[NewStep], _: &[Spend]) -> Result<(), RecordError> {
         Err(RecordError::Refused("no logs are played".to_owned()))
     }
 

@@ -8,6 +8,7 @@
 //! | `writer`     | a record lane's own connection                                        |
 //! | `read`       | coupons of users                                                      |
 //! | `steps`      | logs of coupons                                                       |
+//! | `budget`     | budgets in money: grants, and what is spent                           |
 //! | `ledger`     | ledgers and fences                                                    |
 //! | `meta`       | templates, epochs, allotments                                         |
 //! | `outbox`     | events that wait to leave, and leases                                 |
@@ -23,6 +24,7 @@
 //! | `schema`     | the migrations, and which of them a server has                        |
 //! | `sql`        | every SQL text                                                        |
 
+mod budget;
 mod bulk;
 pub mod check;
 mod dial;
@@ -45,6 +47,7 @@ mod writer;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use scrip_protocol::TemplateId;
 use scrip_shard_config::{PrimaryId, Topology};
 
 pub use self::facts::{Flavour, ServerFacts};
@@ -59,7 +62,7 @@ use self::dial::Target;
 use self::pool::Pool;
 use self::schema::Part;
 use self::terms::Terms;
-use super::steps::{CouponKey, CouponLog};
+use super::steps::{Budget, CouponKey, CouponLog};
 use super::{CouponRow, Fence, FenceError, ListQuery, RecordStore, Server, StockKey, StoreError};
 
 /// The primaries of a topology, and the meta schema on one of them. Cheap to clone.
@@ -162,6 +165,14 @@ impl RecordStore for MysqlStore {
 
     async fn log(&self, primary: PrimaryId, key: CouponKey) -> Result<Option<CouponLog>, StoreError> {
         steps::log(&self.inner.backend(primary)?.pool, key).await
+    }
+
+    async fn budget(&self, primary: PrimaryId, template: TemplateId) -> Result<Budget, StoreError> {
+        budget::read(&self.inner.backend(primary)?.pool, template).await
+    }
+
+    async fn raise_budget(&self, primary: PrimaryId, template: TemplateId, granted: u64) -> Result<(), StoreError> {
+        budget::raise(&self.inner.backend(primary)?.pool, template, granted).await
     }
 
     async fn create_ledger(&self, primary: PrimaryId, keys: &[StockKey], stripes: u16) -> Result<(), StoreError> {

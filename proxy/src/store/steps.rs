@@ -78,6 +78,24 @@ pub struct NewStep {
     pub seen_on: u64,
 }
 
+/// What the steps of a batch spend of a template's budget, returns deducted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spend {
+    /// Of which template.
+    pub template: TemplateId,
+    /// Minor units; negative: more is given back than spent.
+    pub delta_minor: i64,
+}
+
+/// A template's budget on one primary, in minor units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Budget {
+    /// What its orders may spend.
+    pub granted_minor: u64,
+    /// What they have spent.
+    pub spent_minor: u64,
+}
+
 impl CouponRow {
     /// A coupon that was just claimed.
     pub fn new(user: UserId, template: TemplateId, seq: u16, request: RequestId, claimed_at_ms: u64) -> Self {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use scrip_proxy::store::steps::NewStep;
+use scrip_proxy::store::steps::{NewStep, Spend};
 use scrip_proxy::store::{Fence, FenceError, NewCoupon, RecordError, Server, StockKey, StoreError};
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -133,18 +133,40 @@ async fn record_in(
 }
 
 /// Steps of coupons, all or none.
-pub async fn append(sim: Sim, primary: usize, life: u32, steps: Vec<NewStep>) -> Option<Result<(), RecordError>> {
+pub async fn append(
+    sim: Sim,
+    primary: usize,
+    life: u32,
+    steps: Vec<NewStep>,
+    spends: Vec<Spend>,
+) -> Option<Result<(), RecordError>> {
     if let Some(refused) = refusal(&sim, primary) {
         return Some(Err(refused));
     }
     let transaction = Transaction::begin(&sim, primary, life);
-    let appended = append_in(&transaction, &steps).await;
+    let appended = append_in(&transaction, &steps, &spends).await;
     transaction.end();
     appended
 }
 
-async fn append_in(transaction: &Transaction<'_>, steps: &[NewStep]) -> Option<Result<(), RecordError>> {
+async fn append_in(
+    transaction: &Transaction<'_>,
+    steps: &[NewStep],
+    spends: &[Spend],
+) -> Option<Result<(), RecordError>> {
     let (sim, primary) = (transaction.sim, transaction.primary);
+    let budgets: Vec<Lock> = spends.iter().map(|spend| Lock::Budget(spend.template)).collect();
+    if let Some(failed) = failed(transaction.lock(&budgets).await, primary) {
+        return failed;
+    }
+    let reaches = |spend: &Spend| {
+        let world = sim.world();
+        let budget = world.primaries[primary].data.budgets.get(&spend.template).copied().unwrap_or_default();
+        budget.spent_minor.checked_add_signed(spend.delta_minor).is_some_and(|spent| spent <= budget.granted_minor)
+    };
+    if !spends.iter().all(reaches) {
+        return Some(Err(RecordError::Fenced));
+    }
     let rows: Vec<Lock> = steps.iter().map(|new| Lock::Step(new.key, new.step.number)).collect();
     if let Some(failed) = failed(transaction.lock(&rows).await, primary) {
         return failed;
@@ -160,7 +182,7 @@ async fn append_in(transaction: &Transaction<'_>, steps: &[NewStep]) -> Option<R
     if !transaction.until_commit().await {
         return None;
     }
-    sim.world().commit_steps(primary, steps);
+    sim.world().commit_steps(primary, steps, spends);
     Some(Ok(()))
 }
 

@@ -8,7 +8,7 @@ use scrip_proxy::store::{
     Advanced, Ended, Layout, MetaError, MetaStore, StockChangeRecord, StockKey, StoreError, SubStockRecord,
     TemplateRecord,
 };
-use scrip_shard_config::SubStock;
+use scrip_shard_config::{PrimaryId, SubStock};
 
 use super::{ModelStores, limits, of_read, unreachable};
 use crate::sim::mutant::Mutant;
@@ -63,6 +63,17 @@ impl MetaStore for ModelStores {
             made
         };
         self.write(CallKind::Template, create).await
+    }
+
+    async fn grant_budget(
+        &self,
+        template: TemplateId,
+        primary: PrimaryId,
+        need_minor: u64,
+        shares: u64,
+    ) -> Result<u64, MetaError> {
+        let grant = move |world: &mut World| world.meta.grant(template, primary, need_minor, shares);
+        self.write(CallKind::Template, grant).await
     }
 
     async fn template(&self, template: TemplateId) -> Result<TemplateRecord, MetaError> {

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use scrip_proxy::store::steps::{CouponKey, CouponLog};
+use scrip_client::TemplateId;
+use scrip_proxy::store::steps::{Budget, CouponKey, CouponLog};
 use scrip_proxy::store::{CouponRow, Fence, FenceError, ListQuery, RecordStore, Server, StockKey, StoreError};
 use scrip_shard_config::PrimaryId;
 
@@ -51,6 +52,23 @@ impl RecordStore for ModelStores {
         let primary = index(primary);
         let read = move |world: &mut World| world.primaries[primary].log(key);
         self.at_once((Backend::Primary(primary), CallKind::List), limits::READ, None, read).await.map_err(of_read)
+    }
+
+    async fn budget(&self, primary: PrimaryId, template: TemplateId) -> Result<Budget, StoreError> {
+        let primary = index(primary);
+        let read = move |world: &mut World| world.primaries[primary].data.budgets.get(&template).copied();
+        let read = self.at_once((Backend::Primary(primary), CallKind::List), limits::READ, None, read).await;
+        read.map(Option::unwrap_or_default).map_err(of_read)
+    }
+
+    async fn raise_budget(&self, primary: PrimaryId, template: TemplateId, granted: u64) -> Result<(), StoreError> {
+        let primary = index(primary);
+        let raise = move |world: &mut World| {
+            let budget = world.primaries[primary].data.budgets.entry(template).or_default();
+            budget.granted_minor = budget.granted_minor.max(granted);
+        };
+        let what = (Backend::Primary(primary), CallKind::CreateLedger);
+        self.at_once(what, limits::CONTROL, None, raise).await.map_err(of_write)
     }
 
     async fn create_ledger(&self, primary: PrimaryId, keys: &[StockKey], stripes: u16) -> Result<(), StoreError> {

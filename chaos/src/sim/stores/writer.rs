@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use scrip_client::{TemplateId, UserId};
-use scrip_proxy::store::steps::{CouponKey, CouponLog, NewStep};
+use scrip_proxy::store::steps::{CouponKey, CouponLog, NewStep, Spend};
 use scrip_proxy::store::{CouponRow, NewCoupon, RecordError, RecordWriter, Server, StockKey, StoreError};
 use scrip_shard_config::PrimaryId;
 
@@ -170,7 +170,7 @@ impl RecordWriter for ModelWriter {
         found
     }
 
-    async fn append(&mut self, steps: &[NewStep]) -> Result<(), RecordError> {
+    async fn append(&mut self, steps: &[NewStep], spends: &[Spend]) -> Result<(), RecordError> {
         if steps.is_empty() {
             return Ok(());
         }
@@ -179,8 +179,8 @@ impl RecordWriter for ModelWriter {
             self.session = Some(life);
             return Err(RecordError::Conflict);
         }
-        let (primary, steps) = (index(self.primary), steps.to_vec());
-        let serve = move |sim: Sim, life| transaction::append(sim, primary, life, steps);
+        let (primary, steps, spends) = (index(self.primary), steps.to_vec(), spends.to_vec());
+        let serve = move |sim: Sim, life| transaction::append(sim, primary, life, steps, spends);
         let what = (self.to(), CallKind::Record);
         match call(&self.stores.sim, &self.stores.process, what, limits::RECORD, Some(life), serve).await {
             Ok(answer) => {

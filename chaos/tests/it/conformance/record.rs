@@ -1,8 +1,8 @@
 //! A primary, through [`RecordStore`] and [`RecordWriter`].
 
-use scrip_protocol::OrderId;
 use scrip_protocol::v1::{CouponStatus, StepKind};
-use scrip_proxy::store::steps::{CouponKey, Hold, NewStep, Step};
+use scrip_protocol::{OrderId, TemplateId};
+use scrip_proxy::store::steps::{Budget, CouponKey, Hold, NewStep, Spend, Step};
 use scrip_proxy::store::{
     CouponRow, Fence, FenceError, ListQuery, NewCoupon, RecordError, RecordStore, RecordWriter, Server, StockKey,
 };
@@ -92,14 +92,14 @@ pub(crate) async fn steps(store: impl RecordStore) {
     let key = |user| CouponKey { user: coupon(user, 1, 3).user, template: template(), seq: 1 };
     let seen_on = writer.connection();
     let new = |user, step| NewStep { key: key(user), step, seen_on };
-    assert_eq!(writer.append(&[]).await, Ok(()));
+    assert_eq!(writer.append(&[], &[]).await, Ok(()));
     let longest = "\u{1f39f}".repeat(16);
     let barred = Step { kind: StepKind::Barred, order: order("'; --\\"), ..locked(2, &longest) };
-    writer.append(&[new(6, locked(1, &longest)), new(5, locked(1, "a"))]).await.expect("appended");
-    assert_eq!(writer.append(&[new(6, barred.clone()), new(5, locked(1, "b"))]).await, Err(RecordError::Conflict));
+    writer.append(&[new(6, locked(1, &longest)), new(5, locked(1, "a"))], &[]).await.expect("appended");
+    assert_eq!(writer.append(&[new(6, barred.clone()), new(5, locked(1, "b"))], &[]).await, Err(RecordError::Conflict));
     let elsewhere = NewStep { seen_on: seen_on + 1, ..new(6, barred.clone()) };
-    assert_eq!(writer.append(&[elsewhere]).await, Err(RecordError::Conflict));
-    writer.append(&[new(6, barred.clone())]).await.expect("after the refusals");
+    assert_eq!(writer.append(&[elsewhere], &[]).await, Err(RecordError::Conflict));
+    writer.append(&[new(6, barred.clone())], &[]).await.expect("after the refusals");
     let redeemed = Step {
         number: 2,
         kind: StepKind::Redeemed,
@@ -108,7 +108,7 @@ pub(crate) async fn steps(store: impl RecordStore) {
         amount_minor: 1_000_000_000_000_000,
         at_ms: 6,
     };
-    writer.append(&[new(5, redeemed.clone())]).await.expect("appended");
+    writer.append(&[new(5, redeemed.clone())], &[]).await.expect("appended");
     for lock in [false, true] {
         let mut logs = writer.logs(&[key(7), key(6), key(5)], lock).await.expect("read");
         logs.sort_by_key(|log| log.row.user);
@@ -133,6 +133,40 @@ pub(crate) async fn steps(store: impl RecordStore) {
     assert_eq!(store.log(P0, key(7)).await, Ok(None));
 }
 
+/// Budgets: spent with the steps or not at all, and never above the grant.
+pub(crate) async fn budgets(store: impl RecordStore) {
+    open(&store, 3).await;
+    let mut writer = store.writer(P0, 0);
+    writer.record(&[coupon(5, 1, 3)]).await.expect("recorded");
+    let key = CouponKey { user: coupon(5, 1, 3).user, template: template(), seq: 1 };
+    let seen_on = writer.connection();
+    let other = TemplateId::try_new(u32::MAX).expect("not 0");
+    let spend = |template, delta_minor| Spend { template, delta_minor };
+    assert_eq!(store.budget(P0, template()).await, Ok(Budget::default()));
+    for granted in [100, 40] {
+        store.raise_budget(P0, template(), granted).await.expect("raised");
+    }
+    store.raise_budget(P0, other, 7).await.expect("raised");
+    let mut number = 0;
+    for (spends, expect, spent) in [
+        (vec![spend(template(), 101)], Err(RecordError::Fenced), 0),
+        (vec![spend(template(), 100), spend(other, 8)], Err(RecordError::Fenced), 0),
+        (vec![spend(other, 7), spend(template(), 90)], Ok(()), 90),
+        (vec![spend(template(), 11)], Err(RecordError::Fenced), 90),
+        (vec![spend(template(), -60), spend(other, -7)], Ok(()), 30),
+        (vec![spend(template(), 70)], Ok(()), 100),
+    ] {
+        number += u16::from(expect.is_ok());
+        let step = NewStep { key, step: locked(number.max(1), "a"), seen_on };
+        assert_eq!(writer.append(&[step], &spends).await, expect, "{spends:?}");
+        let budget = store.budget(P0, template()).await.expect("read");
+        assert_eq!((budget.granted_minor, budget.spent_minor), (100, spent));
+    }
+    let again = NewStep { key, step: locked(number, "b"), seen_on };
+    assert_eq!(writer.append(&[again], &[spend(template(), -50)]).await, Err(RecordError::Conflict));
+    assert_eq!(store.budget(P0, template()).await.map(|budget| budget.spent_minor), Ok(100), "undone with its step");
+}
+
 #[tokio::test]
 async fn primaries_record_and_count() {
     on_each("conforming_records", async |bed: Bed| records(bed.store).await).await;
@@ -148,9 +182,15 @@ async fn primaries_keep_logs() {
     on_each("conforming_steps", async |bed: Bed| steps(bed.store).await).await;
 }
 
+#[tokio::test]
+async fn primaries_keep_to_budgets() {
+    on_each("conforming_budgets", async |bed: Bed| budgets(bed.store).await).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_model_of_a_primary_does_the_same() {
     records(model()).await;
     fences(model()).await;
     steps(model()).await;
+    budgets(model()).await;
 }

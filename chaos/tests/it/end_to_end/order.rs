@@ -11,6 +11,7 @@ cases! {
     redeem_races_the_end_of_its_lock_and_another_order on Scene::shared;
     a_hundred_returns_give_back_once on Scene::shared;
     all_coupons_of_an_order_or_none on Scene::shared;
+    a_budget_is_spent_to_the_last_and_never_exceeded on Scene::shared;
     a_killed_proxy_leaves_no_order_half_done on own;
 }
 
@@ -21,8 +22,10 @@ async fn own(server: std::path::PathBuf) -> Scene {
 mod cases {
     use std::time::Duration;
 
+    use scrip_chaos::evidence;
     use scrip_client::{
-        Coupon, CouponId, CouponStatus, OrderError, OrderId, Redemption, StepKind, TemplateId, UserId, Validity,
+        Benefit, Coupon, CouponId, CouponStatus, OrderError, OrderId, Redemption, Rules, StepKind, TemplateDefinition,
+        TemplateId, UserId, Validity,
     };
 
     use crate::end_to_end::scene::{Scene, definition};
@@ -262,6 +265,38 @@ mod cases {
             assert!(times <= 1);
             assert_eq!(kinds(scene, id).await, expect, "who was refused has taken none of the two");
         }
+    }
+
+    /// Sixty coupons of 5.00 on three primaries, and 100.00 to spend.
+    pub(super) async fn a_budget_is_spent_to_the_last_and_never_exceeded(scene: &Scene) {
+        let rules = Rules {
+            benefit: Some(Benefit::AmountOff { amount_minor: 500 }),
+            currency: Some("EUR".to_owned()),
+            budget_minor: 10_000,
+            ..Rules::default()
+        };
+        let template = scene.published(TemplateDefinition { rules, ..definition(100, 1) }).await;
+        let mut coupons = Vec::new();
+        for user in (0..60).map(|number| UserId(number * 167)) {
+            coupons.push((user, scene.coupon(user.get(), template).await));
+        }
+        let results = race(coupons.len(), |number| {
+            let (client, (user, id)) = (scene.client.clone(), coupons[number]);
+            async move { client.redeem_coupons(user, &order("one"), &[redemption(id)]).await }
+        })
+        .await;
+        let spent = results.iter().filter(|result| result.is_ok()).count();
+        let refused = results.iter().filter(|result| matches!(result, Err(OrderError::BudgetSpent(_)))).count();
+        assert_eq!((spent, refused), (20, 40), "{results:?}");
+        let (user, id) = coupons[results.iter().position(Result::is_ok).expect("one")];
+        scene.client.return_coupons(user, &order("one"), &[id]).await.expect("returned");
+        let dearer = [Redemption { coupon_id: id, amount_minor: 501 }];
+        let refused = scene.client.redeem_coupons(user, &order("two"), &dearer).await;
+        assert!(matches!(refused, Err(OrderError::BudgetSpent(_))), "{refused:?}");
+        scene.client.redeem_coupons(user, &order("three"), &[redemption(id)]).await.expect("what came back");
+        let audit = evidence::audit(&scene.testbed, &scene.proxies, MINUTE).await.expect("audited");
+        let findings: Vec<String> = audit.findings.iter().map(ToString::to_string).collect();
+        assert!(!findings.iter().any(|finding| finding.contains("budget")), "{findings:?}");
     }
 
     /// Cycles of lock and redeem while a proxy is killed: after it, every order asks again and gets one answer.

@@ -4,6 +4,7 @@
 //! the primaries, and the counter of revisions last: so transactions wait for each other and never deadlock. The
 //! counter stays locked until the commit, so revisions become visible in their order.
 
+mod budget;
 mod row;
 mod settle;
 mod stock;
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use scrip_protocol::v1::{TemplateDefinition, TemplateStatus};
 use scrip_protocol::{RequestId, TemplateId};
-use scrip_shard_config::SubStock;
+use scrip_shard_config::{PrimaryId, SubStock};
 
 use self::transaction::Transaction;
 use super::pool::Pool;
@@ -36,6 +37,16 @@ impl MetaStore for MysqlStore {
         now_ms: u64,
     ) -> Result<TemplateRecord, MetaError> {
         template::create(self.meta(), request, definition, layout, now_ms).await
+    }
+
+    async fn grant_budget(
+        &self,
+        template: TemplateId,
+        primary: PrimaryId,
+        need_minor: u64,
+        shares: u64,
+    ) -> Result<u64, MetaError> {
+        budget::grant(self.meta(), template, primary, need_minor, shares).await
     }
 
     async fn template(&self, template: TemplateId) -> Result<TemplateRecord, MetaError> {

@@ -18,8 +18,13 @@ const PRIMARY: &[&str] = &[
     include_str!("migrations/primary_0002.sql"),
     include_str!("migrations/primary_0003.sql"),
     include_str!("migrations/primary_0004.sql"),
+    include_str!("migrations/primary_0005.sql"),
 ];
-const META: &[&str] = &[include_str!("migrations/meta_0001.sql"), include_str!("migrations/meta_0002.sql")];
+const META: &[&str] = &[
+    include_str!("migrations/meta_0001.sql"),
+    include_str!("migrations/meta_0002.sql"),
+    include_str!("migrations/meta_0003.sql"),
+];
 
 impl Part {
     /// As `schema_version` spells it.

@@ -188,3 +188,15 @@ pub(super) const CHANGE_INSERT: &str = "INSERT INTO meta_stock_change (template_
 /// The end of a withdrawal.
 pub(super) const CHANGE_APPLIED: &str = "UPDATE meta_stock_change SET units_applied = ?, total_stock = ? \
      WHERE template_id = ? AND request_id = ? AND units_applied IS NULL";
+
+/// What this primary may spend of a template's budget, and has spent.
+pub(super) const BUDGET: &str = "SELECT granted_minor, spent_minor FROM budget WHERE template_id = ?";
+/// It may spend so much in all.
+pub(super) const BUDGET_RAISE: &str = "INSERT INTO budget (template_id, granted_minor, spent_minor) VALUES (?, ?, 0) \
+     ON DUPLICATE KEY UPDATE granted_minor = GREATEST(granted_minor, ?)";
+/// What every primary was granted of a template's budget. The template is locked before.
+pub(super) const GRANTS_LOCKED: &str =
+    "SELECT primary_id, granted_minor FROM meta_budget WHERE template_id = ? FOR UPDATE";
+/// A primary is granted so much in all.
+pub(super) const GRANT: &str = "INSERT INTO meta_budget (template_id, primary_id, granted_minor) VALUES (?, ?, ?) \
+     ON DUPLICATE KEY UPDATE granted_minor = ?";

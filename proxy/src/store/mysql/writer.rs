@@ -12,7 +12,7 @@ use super::session::Session;
 use super::sql::keys;
 use super::sql::record::{RECORD_ROWS_MAX, RecordPacket, record_commit};
 use super::{Backend, Inner, ledger, read, sql, steps};
-use crate::store::steps::{CouponKey, CouponLog, NewStep};
+use crate::store::steps::{CouponKey, CouponLog, NewStep, Spend};
 use crate::store::{CouponRow, NewCoupon, RecordError, RecordWriter, Server, StockKey, StoreError};
 
 /// A lane that was silent for so long spends a round trip on asking whether its connection lives.
@@ -197,7 +197,7 @@ impl RecordWriter for MysqlWriter {
         Ok(found)
     }
 
-    async fn append(&mut self, steps: &[NewStep]) -> Result<(), RecordError> {
+    async fn append(&mut self, steps: &[NewStep], spends: &[Spend]) -> Result<(), RecordError> {
         if steps.is_empty() {
             return Ok(());
         }
@@ -211,7 +211,7 @@ impl RecordWriter for MysqlWriter {
             self.session = Some(session);
             return Err(RecordError::Conflict);
         }
-        let (text, commit) = sql::steps::append(steps, version, self.inner.tells);
+        let (text, commit) = sql::steps::append(steps, spends, version, self.inner.tells);
         // Cancelled from here on, the connection is closed and the outcome is unknown.
         let answer = session.packet(&text, commit + 1, limit).await;
         self.put_back(session, answer.as_ref().err()).await;

@@ -6,7 +6,7 @@ use scrip_shard_config::Tail;
 use super::outbox;
 use super::text::{hex_text, number};
 use crate::events::fact;
-use crate::store::steps::{CouponKey, Hold, NewStep};
+use crate::store::steps::{CouponKey, Hold, NewStep, Spend};
 
 /// The columns of a coupon and of one of its steps.
 const COLUMNS: &[u8] = b"c.user_id,c.template_id,c.seq,c.request_id,c.claimed_at_ms,\
@@ -68,19 +68,36 @@ fn logs_many(keys: &[CouponKey]) -> Vec<u8> {
     out
 }
 
-/// One transaction, and which of its statements is the COMMIT: the steps, unless the primary has another topology version
-/// or one of them exists. `tells`: with their events.
-pub(in crate::store::mysql) fn append(steps: &[NewStep], version: u64, tells: bool) -> (Vec<u8>, usize) {
+/// One transaction, and which of its statements is the COMMIT: what is spent, and the steps; unless the primary has another
+/// topology version, a grant does not reach, or one of the steps exists. `tells`: with their events.
+///
+/// The UPDATE counts and checks at once: with `CLIENT_FOUND_ROWS` its ROW_COUNT() is the number of budgets that it reached.
+pub(in crate::store::mysql) fn append(
+    steps: &[NewStep],
+    spends: &[Spend],
+    version: u64,
+    tells: bool,
+) -> (Vec<u8>, usize) {
     let mut sorted: Vec<&NewStep> = steps.iter().collect();
     sorted.sort_unstable_by_key(|new| (tail(&new.key), new.key, new.step.number));
     let mut out = Vec::with_capacity(256 + steps.len() * 160);
+    out.extend_from_slice(b"BEGIN;");
+    if !spends.is_empty() {
+        spend(&mut out, spends);
+    }
     out.extend_from_slice(
-        b"BEGIN;INSERT INTO coupon_step (tail,user_id,template_id,seq,step,kind,order_id,state,holder,until_ms,\
+        b"INSERT INTO coupon_step (tail,user_id,template_id,seq,step,kind,order_id,state,holder,until_ms,\
           amount_minor,at_ms) VALUES ",
     );
     for (index, new) in sorted.into_iter().enumerate() {
         if index == 0 {
-            out.extend_from_slice(b"(IF((SELECT topology_version FROM node WHERE id=1 LOCK IN SHARE MODE)=");
+            out.extend_from_slice(b"(IF(");
+            if !spends.is_empty() {
+                out.extend_from_slice(b"ROW_COUNT()=");
+                number(&mut out, spends.len() as u64);
+                out.extend_from_slice(b" AND ");
+            }
+            out.extend_from_slice(b"(SELECT topology_version FROM node WHERE id=1 LOCK IN SHARE MODE)=");
             number(&mut out, version);
             out.push(b',');
             number(&mut out, tail(&new.key).into());
@@ -93,12 +110,39 @@ pub(in crate::store::mysql) fn append(steps: &[NewStep], version: u64, tells: bo
         step(&mut out, new);
     }
     let told = if tells { fact::of_steps(steps) } else { EventBatch::default() };
-    let commit = if told.events.is_empty() { 2 } else { 3 };
+    let commit = 2 + usize::from(!spends.is_empty()) + usize::from(!told.events.is_empty());
     if let (Some(first), false) = (steps.first(), told.events.is_empty()) {
         outbox::keep(&mut out, first.step.at_ms, &told);
     }
     out.extend_from_slice(b";COMMIT");
     (out, commit)
+}
+
+fn spend(out: &mut Vec<u8>, spends: &[Spend]) {
+    let mut spends: Vec<&Spend> = spends.iter().collect();
+    spends.sort_unstable_by_key(|spend| spend.template);
+    out.extend_from_slice(b"UPDATE budget FORCE INDEX (PRIMARY) SET spent_minor=spent_minor+CASE template_id");
+    for spend in &spends {
+        out.extend_from_slice(b" WHEN ");
+        number(out, spend.template.get().into());
+        out.extend_from_slice(b" THEN ");
+        signed(out, spend.delta_minor);
+    }
+    out.extend_from_slice(b" END WHERE ");
+    for (index, spend) in spends.iter().enumerate() {
+        out.extend_from_slice(if index == 0 { b"(template_id=" } else { b" OR (template_id=" });
+        number(out, spend.template.get().into());
+        out.extend_from_slice(b" AND spent_minor+");
+        signed(out, spend.delta_minor);
+        out.extend_from_slice(b"<=granted_minor)");
+    }
+    out.push(b';');
+}
+
+fn signed(out: &mut Vec<u8>, value: i64) {
+    out.extend_from_slice(if value < 0 { b"(-" } else { b"(" });
+    number(out, value.unsigned_abs());
+    out.push(b')');
 }
 
 fn tail(key: &CouponKey) -> u16 {
