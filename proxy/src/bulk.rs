@@ -33,6 +33,7 @@
 mod answers;
 pub mod desk;
 pub mod gauges;
+mod lease;
 mod pacer;
 pub mod runner;
 mod slice;

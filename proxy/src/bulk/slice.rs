@@ -6,44 +6,36 @@ use std::time::Duration;
 
 use scrip_protocol::UserId;
 use scrip_protocol::v1::response::Result as Answer;
-use scrip_protocol::v1::{BulkJobState, Code, Response};
-use tokio::time::{Instant, sleep};
+use scrip_protocol::v1::{Code, Response};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::answers::Answers;
 use super::gauges::Share;
+use super::lease::{Holding, RENEW_EVERY};
 use super::pacer::{Pacer, gap};
 use super::request_of;
 use super::runner::Runner;
 use super::verdict::{Verdict, verdict};
 use super::window::InFlight;
-use crate::claim::Attempt;
 use crate::flow::{Arrival, Purpose};
-use crate::store::bulk::{BulkStore, Entry, Lease, SliceKey};
+use crate::store::bulk::{BulkStore, Entry, SliceKey};
 use crate::watch::TICK;
 
-/// How long a lease lasts: at most so long nobody works on a slice whose holder died.
-const LEASE: Duration = Duration::from_secs(8);
-/// How often it is renewed, and the state of the job is looked at.
-const RENEW_EVERY: Duration = Duration::from_secs(1);
-/// The deadline of a claim. With [`LEASE_MARGIN`] well below [`LEASE`].
-const PATIENCE: Duration = Duration::from_secs(3);
-/// What lies between the last deadline of a claim and the end of the lease.
-const LEASE_MARGIN: Duration = Duration::from_secs(1);
-/// Entries read at once, and noted at once.
+/// Entries read at once.
 const GROUP: u32 = 512;
+/// Results wait at most about so long to be noted, however slow the rate.
+const NOTE_EVERY: Duration = Duration::from_secs(1);
+/// For counting what is pending.
+const COUNT_MAX: Duration = Duration::from_secs(1);
 /// Before what could not be issued is tried again.
 const PAUSE_FIRST: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// A slice, and the lease of it.
+/// A slice, as long as it is worked on.
 pub(super) struct Slice<'a, B> {
     runner: &'a Runner<B>,
     key: SliceKey,
-    lease: Option<Lease>,
-    /// When the lease ends, at the earliest.
-    until: Instant,
-    /// When it was last renewed, or tried to be.
-    renewed: Instant,
+    holding: Holding<'a, B>,
     pacer: Pacer,
     pending: Share,
 }
@@ -62,33 +54,39 @@ enum Pass {
 }
 
 /// What became of one group.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Group {
+    /// Decided and not yet noted.
     results: Vec<Entry>,
+    /// How many were noted.
+    noted: usize,
+    /// When there was last something to note, or nothing.
+    looked: Instant,
+    /// The template cannot be claimed yet.
     waits: bool,
+    /// The job is to do something else, or nothing.
     stopped: bool,
+}
+
+impl Group {
+    /// Nothing more is sent.
+    fn is_over(&self) -> bool {
+        self.waits || self.stopped
+    }
 }
 
 impl<'a, B: BulkStore> Slice<'a, B> {
     pub(super) fn new(runner: &'a Runner<B>, key: SliceKey) -> Self {
-        let now = Instant::now();
-        Self {
-            runner,
-            key,
-            lease: None,
-            until: now,
-            renewed: now,
-            pacer: Pacer::new(now),
-            pending: runner.pending.share(0),
-        }
+        let (holding, pacer) = (Holding::new(runner, key), Pacer::new(Instant::now()));
+        Self { runner, key, holding, pacer, pending: runner.pending.share(0) }
     }
 
     /// Until nothing is pending, the job stops, or the lease is lost.
     pub(super) async fn run(mut self) {
-        self.renew().await;
+        self.holding.renew().await;
         self.count().await;
         let mut pause = PAUSE_FIRST;
-        while let Some(purpose) = self.purpose() {
+        while let Some(purpose) = self.holding.purpose() {
             match self.pass(purpose).await {
                 Pass::Nothing => return self.close().await,
                 Pass::Decided | Pass::Stopped => pause = PAUSE_FIRST,
@@ -98,66 +96,26 @@ impl<'a, B: BulkStore> Slice<'a, B> {
                 }
             }
         }
-        if self.lease.is_some()
-            && let Err(error) = self.runner.store.release(self.key, self.runner.owner).await
-        {
-            tracing::debug!(%error, "a lease of a bulk job was not given back; it runs out");
-        }
+        self.holding.release().await;
     }
 
     /// For the gauge and for nothing else.
     async fn count(&mut self) {
-        if self.lease.is_none() {
+        if self.holding.lease().is_none() {
             return;
         }
-        let counts = self.runner.store.counts(self.key, 0).await.unwrap_or_default();
+        // Not at the cost of the lease, where there are very many.
+        let counts = timeout(COUNT_MAX, self.runner.store.counts(self.key, 0)).await;
+        let counts = counts.unwrap_or(Ok(Vec::new())).unwrap_or_default();
         let pending = counts.iter().find(|count| count.result == Code::Unspecified).map_or(0, |count| count.users);
         self.pending = self.runner.pending.share(pending);
     }
 
-    /// What is to be done with pending entries; `None`: nothing, or not by us.
-    fn purpose(&self) -> Option<Purpose> {
-        match self.lease?.job.state {
-            // Not even the first send is said to be the first: a crash may lie behind it.
-            BulkJobState::Running => Some(Purpose::Claim(Attempt::Unsure)),
-            BulkJobState::Cancelling => Some(Purpose::Ask),
-            BulkJobState::Unspecified
-            | BulkJobState::Uploading
-            | BulkJobState::Starting
-            | BulkJobState::Paused
-            | BulkJobState::Cancelled
-            | BulkJobState::Finished => None,
-        }
-    }
-
-    /// Takes the lease or renews it. While meta does not answer the lease lasts as long as it was given.
-    async fn renew(&mut self) {
-        self.renewed = Instant::now();
-        match self.runner.store.lease(self.key, self.runner.owner, LEASE).await {
-            Ok(lease) => {
-                self.lease = lease;
-                self.until = self.renewed + LEASE;
-            }
-            Err(error) => {
-                tracing::debug!(%error, "the lease of a bulk job was not renewed");
-                if Instant::now() >= self.until {
-                    self.lease = None;
-                }
-            }
-        }
-    }
-
-    async fn renew_if_due(&mut self) {
-        if self.renewed.elapsed() >= RENEW_EVERY {
-            self.renew().await;
-        }
-    }
-
     async fn nap(&mut self, pause: Duration) {
         let end = Instant::now() + pause;
-        while Instant::now() < end && self.lease.is_some() {
+        while Instant::now() < end && self.holding.lease().is_some() {
             sleep(end.saturating_duration_since(Instant::now()).min(RENEW_EVERY)).await;
-            self.renew_if_due().await;
+            self.holding.renew_if_due().await;
         }
     }
 
@@ -172,69 +130,75 @@ impl<'a, B: BulkStore> Slice<'a, B> {
 
     /// Reads the slice from its first entry to its last.
     async fn pass(&mut self, purpose: Purpose) -> Pass {
-        let (mut after, mut left) = (None, false);
+        let (mut after, mut end) = (None, Pass::Nothing);
         loop {
-            self.renew_if_due().await;
-            if self.purpose() != Some(purpose) {
+            self.holding.renew_if_due().await;
+            if self.holding.purpose() != Some(purpose) {
                 return Pass::Stopped;
             }
-            let users = match self.runner.store.pending(self.key, after, GROUP).await {
-                Ok(users) => users,
+            let entries = match self.runner.store.entries(self.key, after, GROUP).await {
+                Ok(entries) => entries,
                 Err(error) => {
                     tracing::debug!(%error, "entries of a bulk job were not read");
                     return Pass::Left;
                 }
             };
-            let Some(last) = users.last() else {
-                return match (after, left) {
-                    (None, _) => Pass::Nothing,
-                    (Some(_), true) => Pass::Left,
-                    (Some(_), false) => Pass::Decided,
-                };
-            };
-            after = Some(*last);
+            let Some(last) = entries.last() else { return end };
+            after = Some(last.user);
+            let pending = entries.iter().filter(|entry| entry.result == Code::Unspecified);
+            let users: Vec<UserId> = pending.map(|entry| entry.user).collect();
+            if users.is_empty() {
+                continue;
+            }
             let group = self.issue(&users, purpose).await;
-            left |= group.results.len() < users.len() || !self.note(&group.results).await;
             if group.stopped {
                 return Pass::Stopped;
             }
             // What all of a group is refused for, the others would be refused for as well.
-            if group.waits || group.results.is_empty() {
+            if group.waits || group.noted == 0 {
                 return Pass::Left;
             }
+            if group.noted < users.len() {
+                end = Pass::Left;
+            } else if end == Pass::Nothing {
+                end = Pass::Decided;
+            }
         }
     }
 
-    /// True if it is done.
-    async fn note(&mut self, results: &[Entry]) -> bool {
-        match self.runner.store.note(self.key, results).await {
+    /// Notes what is decided. What cannot be noted stays, and is noted with what follows; in the end its claims are sent
+    /// again, and get the same answers.
+    async fn note(&mut self, group: &mut Group) {
+        group.looked = Instant::now();
+        if group.results.is_empty() {
+            return;
+        }
+        match self.runner.store.note(self.key, &group.results).await {
             Ok(()) => {
-                results.iter().for_each(|entry| self.runner.done.add(entry.result));
-                self.pending.done(results.len());
-                true
+                group.results.iter().for_each(|entry| self.runner.done.add(entry.result));
+                self.pending.done(group.results.len());
+                group.noted += group.results.len();
+                group.results.clear();
             }
-            Err(error) => {
-                // The same claims are sent again, and get the same answers.
-                tracing::debug!(%error, "results of a bulk job were not noted");
-                false
-            }
+            Err(error) => tracing::debug!(%error, "results of a bulk job were not noted"),
         }
     }
 
-    /// Sends a claim for each user, as fast as rate, window and lease allow, and waits for all that it sent.
+    /// Sends a claim for each user, as fast as rate, window and lease allow, waits for all that it sent, and notes the
+    /// results.
     async fn issue(&mut self, users: &[UserId], purpose: Purpose) -> Group {
         let mut answers = Answers::new(&self.runner.meter);
         let mut in_flight: Vec<Option<InFlight>> = Vec::with_capacity(users.len());
-        let mut group = Group::default();
+        let mut group = Group { results: Vec::new(), noted: 0, looked: Instant::now(), waits: false, stopped: false };
         loop {
-            while !group.stopped && !group.waits && in_flight.len() < users.len() {
+            while !group.is_over() && in_flight.len() < users.len() {
                 let Some(entered) = self.may_send(users[in_flight.len()]) else { break };
                 self.send(&answers, in_flight.len(), users[in_flight.len()], purpose);
                 in_flight.push(Some(entered));
             }
-            let all_sent = in_flight.len() == users.len() || group.stopped || group.waits;
-            if all_sent && answers.in_flight() == 0 {
+            if (in_flight.len() == users.len() || group.is_over()) && answers.in_flight() == 0 {
                 self.take(answers.taken(), users, &mut in_flight, &mut group);
+                self.note(&mut group).await;
                 return group;
             }
             tokio::select! {
@@ -242,25 +206,25 @@ impl<'a, B: BulkStore> Slice<'a, B> {
                 found = answers.next() => self.take(found, users, &mut in_flight, &mut group),
                 () = sleep(TICK) => {}
             }
-            self.renew_if_due().await;
-            group.stopped |= self.purpose() != Some(purpose);
+            if group.looked.elapsed() >= NOTE_EVERY {
+                self.note(&mut group).await;
+            }
+            self.holding.renew_if_due().await;
+            group.stopped |= self.holding.purpose() != Some(purpose);
         }
     }
 
     /// Now, by the lease, the rate and the load of the user's primary.
     fn may_send(&mut self, user: UserId) -> Option<InFlight> {
         let now = Instant::now();
-        let lease = self.lease?;
-        if now + PATIENCE + LEASE_MARGIN > self.until {
-            return None;
-        }
+        let lease = self.holding.lease().filter(|_| self.holding.has_time(now))?;
         let lane = self.runner.flow.lane_of(user);
         let entered = self.runner.windows[lane].enter(&self.runner.flow.record[lane].load)?;
         self.pacer.take(now, gap(lease.job.new.rate_per_s, lease.open_slices)).then_some(entered)
     }
 
     fn send(&self, answers: &Answers, index: usize, user: UserId, purpose: Purpose) {
-        let Some(job) = self.lease.map(|lease| lease.job) else { return };
+        let Some(job) = self.holding.lease().map(|lease| lease.job) else { return };
         let flow = &self.runner.flow;
         let arrival = Arrival {
             ticket: answers.ticket(index as u64 + 1),
@@ -268,8 +232,7 @@ impl<'a, B: BulkStore> Slice<'a, B> {
             template: job.new.template,
             request: request_of(job.new.request, user),
             purpose,
-            // Also when this process was frozen since it looked at the lease.
-            deadline: (Instant::now() + PATIENCE).min(self.until.checked_sub(LEASE_MARGIN).unwrap_or(self.until)),
+            deadline: self.holding.deadline(),
         };
         flow.arrive(arrival, flow.clock.now_ms());
     }

@@ -252,14 +252,6 @@ pub trait BulkStore: Clone + Send + Sync + 'static {
     /// Raises the primary's copy of the seal, and counts the entries in the same transaction.
     fn seal(&self, slice: SliceKey, seal: u32) -> impl Future<Output = Result<Counted, StoreError>> + Send;
 
-    /// Users whose entries are pending, in the order of tails and users.
-    fn pending(
-        &self,
-        slice: SliceKey,
-        after: Option<UserId>,
-        count_max: u32,
-    ) -> impl Future<Output = Result<Vec<UserId>, StoreError>> + Send;
-
     /// Notes results. A result that is there stays, unless the new one is OK.
     fn note(&self, slice: SliceKey, results: &[Entry]) -> impl Future<Output = Result<(), StoreError>> + Send;
 

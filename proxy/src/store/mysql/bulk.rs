@@ -92,10 +92,6 @@ impl BulkStore for MysqlStore {
         list::seal(&self.inner.backend(slice.primary)?.pool, slice.job, seal).await
     }
 
-    async fn pending(&self, slice: SliceKey, after: Option<UserId>, count_max: u32) -> Result<Vec<UserId>, StoreError> {
-        list::pending(&self.inner.backend(slice.primary)?.pool, slice.job, after, count_max).await
-    }
-
     async fn note(&self, slice: SliceKey, results: &[Entry]) -> Result<(), StoreError> {
         list::note(&self.inner.backend(slice.primary)?.pool, slice.job, results).await
     }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use mysql_async::prelude::FromRow;
 use scrip_protocol::{BulkJobId, UserId};
 use scrip_shard_config::Tail;
 
@@ -77,17 +76,6 @@ async fn packet(
     }
 }
 
-/// A page of users whose entries are pending.
-pub(super) async fn pending(
-    pool: &Pool,
-    job: BulkJobId,
-    after: Option<UserId>,
-    count_max: u32,
-) -> Result<Vec<UserId>, StoreError> {
-    let users: Vec<u64> = page(pool, sql::PENDING, job, after, count_max).await?;
-    Ok(users.into_iter().map(UserId).collect())
-}
-
 /// A page of entries.
 pub(super) async fn entries(
     pool: &Pool,
@@ -95,27 +83,16 @@ pub(super) async fn entries(
     after: Option<UserId>,
     count_max: u32,
 ) -> Result<Vec<Entry>, StoreError> {
-    let rows: Vec<(u64, u8, u16, u64)> = page(pool, sql::ENTRIES, job, after, count_max).await?;
-    let entry =
-        |(user, result, seq, done_at_ms)| Ok(Entry { user: UserId(user), result: code(result)?, seq, done_at_ms });
-    rows.into_iter().map(entry).collect()
-}
-
-async fn page<R: FromRow + Send + 'static>(
-    pool: &Pool,
-    text: &'static str,
-    job: BulkJobId,
-    after: Option<UserId>,
-    count_max: u32,
-) -> Result<Vec<R>, StoreError> {
     let tail = after.map_or(-1, |user| i32::from(Tail::of_user(user.get()).get()));
     let user = after.map_or(0, UserId::get);
     let limit = pool.target().limits().read;
     let mut lease = pool.lease().await?;
-    let rows = lease.session.rows(text, (job.get(), tail, tail, user, count_max), limit).await;
-    let rows = rows.map_err(|failed| failed.not_applied(&pool.target().whom()))?;
+    let rows = lease.session.rows(sql::ENTRIES, (job.get(), tail, tail, user, count_max), limit).await;
+    let rows: Vec<(u64, u8, u16, u64)> = rows.map_err(|failed| failed.not_applied(&pool.target().whom()))?;
     lease.keep();
-    Ok(rows)
+    let entry =
+        |(user, result, seq, done_at_ms)| Ok(Entry { user: UserId(user), result: code(result)?, seq, done_at_ms });
+    rows.into_iter().map(entry).collect()
 }
 
 /// Entries by result.

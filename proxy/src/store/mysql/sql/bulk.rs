@@ -61,9 +61,6 @@ pub(in crate::store::mysql) const SLICE_DONE: &str =
 pub(in crate::store::mysql) const SLICES_OPEN: &str =
     "SELECT COUNT(*) FROM meta_bulk_slice WHERE job_id = ? AND done = 0";
 
-/// Users whose entries are pending. A tail of -1: from the first.
-pub(in crate::store::mysql) const PENDING: &str = "SELECT user_id FROM bulk_entry WHERE job_id = ? \
-     AND (tail > ? OR (tail = ? AND user_id > ?)) AND result = 0 ORDER BY tail, user_id LIMIT ?";
 /// Entries. A tail of -1: from the first.
 pub(in crate::store::mysql) const ENTRIES: &str = "SELECT user_id, result, coupon_seq, done_at_ms FROM bulk_entry \
      WHERE job_id = ? AND (tail > ? OR (tail = ? AND user_id > ?)) ORDER BY tail, user_id LIMIT ?";
