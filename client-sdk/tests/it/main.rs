@@ -1,6 +1,7 @@
 //! The client against a scripted proxy.
 
 mod balance;
+mod bulk;
 #[cfg(feature = "cli")]
 mod command_line;
 mod deadline;
