@@ -3,10 +3,15 @@
 use super::scene::{Scene, cases};
 
 cases! {
+    the_life_of_a_coupon_is_as_the_guide_tells on own;
     the_examples_run on Scene::shared;
     the_command_line_creates_claims_and_lists on Scene::shared;
     the_command_line_quotes_by_rules_from_a_file on Scene::shared;
     the_command_line_issues_in_bulk on Scene::shared;
+}
+
+async fn own(server: std::path::PathBuf) -> Scene {
+    Scene::own(scrip_chaos::testbed::TestbedSpec::new(3, 2).with_database_server(server), "").await
 }
 
 mod cases {
@@ -25,12 +30,35 @@ mod cases {
         path
     }
 
+    /// The script that the README shows, with its hundred thousand users.
+    pub(super) async fn the_life_of_a_coupon_is_as_the_guide_tells(scene: &Scene) {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../client-sdk/examples/life.sh");
+        let guide = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).expect("the guide");
+        let (_, after) = guide.split_once("<!-- life.sh -->\n```sh\n").expect("the mark in the guide");
+        let (shown, _) = after.split_once("```\n<!-- /life.sh -->").expect("the other mark");
+        assert_eq!(shown, std::fs::read_to_string(script).expect("the script"), "README.md shows another script");
+        let programs = program("scrip").parent().expect("a folder").display().to_string();
+        let path = std::env::var("PATH").map_or(programs.clone(), |path| format!("{programs}:{path}"));
+        let config = scene.testbed.folder().join("a.toml").display().to_string();
+        let env = [("PATH", path), ("PROXY_CONFIG", config)];
+        let output = run_with(scene, std::path::Path::new("bash"), &[script], &env).await;
+        assert!(output.status.success() && text(&output).contains("every promise holds\n"), "{}", text(&output));
+    }
+
     async fn run(scene: &Scene, name: &str, arguments: &[&str]) -> Output {
+        run_with(scene, &program(name), arguments, &[]).await
+    }
+
+    async fn run_with(scene: &Scene, program: &std::path::Path, arguments: &[&str], env: &[(&str, String)]) -> Output {
         let token_file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(token_file.path(), scene.testbed.caller_token().expect("token").expose()).expect("written");
         let proxies: Vec<_> = scene.proxies.iter().map(|proxy| proxy.address().to_string()).collect();
-        let mut command = Command::new(program(name));
-        command.args(arguments).env("SCRIP_PROXIES", proxies.join(",")).env("SCRIP_CALLER", "demo");
+        let mut command = Command::new(program);
+        command
+            .envs(env.iter().map(|(key, value)| (key, value)))
+            .args(arguments)
+            .env("SCRIP_PROXIES", proxies.join(","))
+            .env("SCRIP_CALLER", "demo");
         command.env("SCRIP_TOKEN_FILE", token_file.path()).output().await.expect("ran")
     }
 
