@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use scrip_chaos::evidence::AuditError;
 use scrip_chaos::testbed;
-use scrip_client::{ConnectError, CreateTemplateError, GetTemplateError, SetStatusError};
+use scrip_client::{
+    ConnectError, CreateTemplateError, GetBulkJobError, GetTemplateError, SetStatusError, SubmitBulkJobError,
+};
 
 /// Why there is no result.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +32,12 @@ pub enum Error {
     /// A template was not read.
     #[error("a template was not read: {0}")]
     Template(#[from] GetTemplateError),
+    /// A bulk job was not submitted.
+    #[error("a bulk job was not submitted: {0}")]
+    Submit(#[from] SubmitBulkJobError),
+    /// A bulk job was not looked at.
+    #[error("a bulk job was not looked at: {0}")]
+    Bulk(#[from] GetBulkJobError),
     /// A database did not do what was asked.
     #[error("database: {0}")]
     Database(#[from] mysql_async::Error),

@@ -11,7 +11,7 @@
 //! - `spec`: what to run. [`workload`], [`arrival`]: who claims what, and when; both follow from the seed alone.
 //! - `deployment`: servers, proxies, templates.
 //! - `drive`: claims through the SDK's streams; `spawned`: requests that have no stream; `readers`, `quotes`, `shard_load`: kinds of
-//!   those. All of them report to a `board`, which keeps the window.
+//!   those; `bulk`: a job beside them. All of them report to a `board`, which keeps the window.
 //! - `recorder`, `book`: what came back. `audit`: is the count right?
 //! - `usage`, `counts`, `environment`: where the time goes, and on what.
 //! - `ceiling`, `reference`: other ways to the same rows, without a proxy; `direct`: their users. `compare`: all in turn.
@@ -23,6 +23,7 @@ pub mod arrival;
 mod audit;
 mod board;
 mod book;
+mod bulk;
 mod ceiling;
 mod compare;
 mod counts;

@@ -8,6 +8,7 @@ use scrip_client::{Claim, Client, Code, UserId, mint_request_id};
 
 use crate::audit::audit;
 use crate::board::{Target, Watched};
+use crate::bulk::Beside;
 use crate::counts::ratio;
 use crate::deployment::Deployment;
 use crate::drive::Driver;
@@ -89,8 +90,12 @@ async fn claim(
     workload: &Arc<Workload>,
     target: &Target<'_>,
 ) -> Result<(Watched, Audit), Error> {
+    let beside = Beside::start(&clients[0], spec.bulk_users).await?;
     let mut driver = Driver::new(clients, workload, spec.load().in_flight_max());
     let watched = driver.phase(target, spec.load(), window).await?;
+    if let Some(beside) = beside {
+        beside.end(target.screen).await?;
+    }
     let audit = end(deployment, driver, workload, &clients[0], target.screen).await?;
     Ok((watched, audit))
 }
@@ -219,7 +224,7 @@ fn name(kind: Kind) -> String {
 }
 
 pub(crate) fn subject(spec: &RunSpec, deployment: &Deployment) -> Subject {
-    let settings = BTreeMap::from([
+    let mut settings = BTreeMap::from([
         ("buffer_pool_mib".to_owned(), deployment.settings.buffer_pool_mib.to_string()),
         ("redo_mib".to_owned(), deployment.settings.redo_mib.to_string()),
         ("connections".to_owned(), spec.caller.connections.to_string()),
@@ -228,6 +233,10 @@ pub(crate) fn subject(spec: &RunSpec, deployment: &Deployment) -> Subject {
         ("templates".to_owned(), spec.templates().to_string()),
         ("seed".to_owned(), spec.bench.window.seed.to_string()),
     ]);
+    // Reports of runs without one stay comparable with those that do not know of it.
+    if spec.bulk_users > 0 {
+        settings.insert("bulk_users".to_owned(), spec.bulk_users.to_string());
+    }
     Subject {
         path: "proxy".to_owned(),
         workload: name(spec.workload),

@@ -105,6 +105,9 @@ pub struct RunSpec {
     /// How many templates there are; by default as many as the workload is known for.
     #[arg(long, value_name = "N")]
     pub templates: Option<usize>,
+    /// Users of a bulk job that runs beside the claims; 0: none.
+    #[arg(long, value_name = "USERS", default_value_t = 0)]
+    pub bulk_users: u64,
     /// How load is made.
     #[command(flatten)]
     pub load: LoadSpec,
