@@ -89,6 +89,7 @@ impl Call {
                 | Wire::Ping(_)
                 | Wire::GetClaim(_)
                 | Wire::ListCoupons(_)
+                | Wire::CountCoupons(_)
                 | Wire::GetCoupon(_)
                 | Wire::Quote(_)
                 | Wire::GetTemplate(_)
@@ -138,6 +139,7 @@ fn fits(operation: &Wire, answer: &Answer) -> bool {
         Wire::Claim(_) => false,
         Wire::GetClaim(get) => matches!(answer, Answer::Coupon(coupon) if coupon.request_id.0 == *get.request_id),
         Wire::ListCoupons(_) => matches!(answer, Answer::CouponPage(_)),
+        Wire::CountCoupons(_) => matches!(answer, Answer::CouponCounts(_)),
         Wire::LockCoupons(lock) => are(&lock.coupon_ids, answer),
         Wire::RedeemCoupons(redeem) => are(redeem.coupons.iter().map(|coupon| &coupon.coupon_id), answer),
         Wire::UnlockCoupons(unlock) => are(&unlock.coupon_ids, answer),

@@ -104,12 +104,38 @@ pub struct CouponQuery {
     pub(crate) status: Option<CouponStatus>,
     pub(crate) template: Option<TemplateId>,
     pub(crate) page_size: u32,
+    pub(crate) order: CouponOrder,
+}
+
+/// In which order coupons are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum CouponOrder {
+    /// By template, then by seq: the cheapest.
+    #[default]
+    Template,
+    /// The latest claim first. Each page costs a read of all of the user's coupons, of which there may be 10,000 at most.
+    Newest,
+    /// What ends first, first. Costs the same.
+    Ending,
+}
+
+/// How many coupons a user has, by status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CouponCounts {
+    /// That can be used, now or later.
+    pub unused: u32,
+    /// That orders hold.
+    pub locked: u32,
+    /// That were used.
+    pub used: u32,
+    /// Whose time is over.
+    pub expired: u32,
 }
 
 impl CouponQuery {
     /// All coupons of the user.
     pub fn new(user: UserId) -> Self {
-        Self { user, status: None, template: None, page_size: 0 }
+        Self { user, status: None, template: None, page_size: 0, order: CouponOrder::Template }
     }
 
     /// Only those of this status.
@@ -126,6 +152,13 @@ impl CouponQuery {
         self
     }
 
+    /// In this order.
+    #[must_use]
+    pub fn order(mut self, order: CouponOrder) -> Self {
+        self.order = order;
+        self
+    }
+
     /// Coupons on a page: 1 to 500. 50 unless said otherwise.
     #[must_use]
     pub fn page_size(mut self, page_size: u32) -> Self {
@@ -138,7 +171,7 @@ impl CouponQuery {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CouponCursor(pub(crate) bytes::Bytes);
 
-/// Some coupons of a user, in the order of template and seq.
+/// Some coupons of a user, in the order that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CouponPage {
     /// The coupons.
@@ -162,6 +195,23 @@ impl Coupon {
             locked_until_ms: (wire.locked_until_ms != 0).then_some(wire.locked_until_ms),
             replayed: wire.replayed,
         })
+    }
+}
+
+impl CouponOrder {
+    pub(crate) fn number(self) -> i32 {
+        match self {
+            Self::Template => v1::CouponOrder::Unspecified.into(),
+            Self::Newest => v1::CouponOrder::Newest.into(),
+            Self::Ending => v1::CouponOrder::Ending.into(),
+        }
+    }
+}
+
+impl CouponCounts {
+    pub(crate) fn from_wire(wire: v1::CouponCounts) -> Self {
+        let v1::CouponCounts { unused, locked, used, expired } = wire;
+        Self { unused, locked, used, expired }
     }
 }
 

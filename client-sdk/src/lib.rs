@@ -64,7 +64,7 @@ pub use bulk::{
 };
 pub use client::{Bulk, BulkResults, Client, ConnectionHealth, ConnectionState, CouponPages};
 pub use config::{BackoffConfig, ClientConfig, ConfigError, RetryConfig, Violation};
-pub use coupon::{Claim, Coupon, CouponCursor, CouponPage, CouponQuery, CouponStatus};
+pub use coupon::{Claim, Coupon, CouponCounts, CouponCursor, CouponOrder, CouponPage, CouponQuery, CouponStatus};
 pub use error::{
     AddBulkUsersError, ClaimError, ConnectError, CreateBulkJobError, CreateTemplateError, GetBulkJobError,
     GetClaimError, GetCouponError, GetTemplateError, ListBulkJobsError, ListBulkResultsError, ListCouponsError,

@@ -10,7 +10,7 @@ use scrip_protocol::v1::response::Result as Wire;
 use scrip_protocol::v1::{Code, GoAway, Response};
 
 use crate::bulk::{BulkJob, BulkJobPage, BulkProgress, BulkResultPage};
-use crate::coupon::{Coupon, CouponPage};
+use crate::coupon::{Coupon, CouponCounts, CouponPage};
 use crate::failure::Failure;
 use crate::order::CouponHistory;
 use crate::quote::Quote;
@@ -22,6 +22,7 @@ pub(crate) enum Answer {
     Pong(u64),
     Coupon(Coupon),
     CouponPage(CouponPage),
+    CouponCounts(CouponCounts),
     OrderCoupons(Vec<Coupon>),
     CouponHistory(CouponHistory),
     Quote(Box<Quote>),
@@ -91,6 +92,7 @@ fn outcome(response: Response) -> Result<Outcome, Malformed> {
     Ok(Ok(match response.result {
         Some(Wire::Coupon(coupon)) => Answer::Coupon(Coupon::from_wire(coupon)?),
         Some(Wire::CouponPage(page)) => Answer::CouponPage(CouponPage::from_wire(page)?),
+        Some(Wire::CouponCounts(counts)) => Answer::CouponCounts(CouponCounts::from_wire(counts)),
         Some(Wire::OrderCoupons(order)) => {
             Answer::OrderCoupons(order.coupons.into_iter().map(Coupon::from_wire).collect::<Result<_, _>>()?)
         }

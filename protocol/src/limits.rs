@@ -65,6 +65,8 @@ limits! {
         "one user's coupons of a template no longer fitting a single range read";
     SUB_STOCKS_MAX: usize = 1_024, "keys",
         "a publication that writes ledger rows for minutes, and a template that fits no page";
+    SORTED_COUPONS_MAX: usize = 10_000, "coupons",
+        "pages in an order that no index has costing more with every coupon of a user";
     ORDER_ID_LEN_MAX: usize = 64, "bytes",
         "order ids that no column holds";
     ORDER_COUPONS_MAX: usize = 100, "coupons",

@@ -4,6 +4,7 @@
 mod listing;
 mod order;
 mod quote;
+mod sorted;
 mod stock;
 mod template;
 
@@ -13,8 +14,8 @@ use std::sync::Arc;
 use scrip_protocol::RequestId;
 use scrip_protocol::v1::response::Result as Answer;
 use scrip_protocol::v1::{
-    Code, CreateTemplate, GetCoupon, GetTemplate, ListCoupons, ListTemplates, Quote, Replenish, SetTemplateStatus,
-    Template,
+    Code, CountCoupons, CreateTemplate, GetCoupon, GetTemplate, ListCoupons, ListTemplates, Quote, Replenish,
+    SetTemplateStatus, Template,
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -41,6 +42,8 @@ pub enum Operation {
     Replenish(Replenish),
     /// `ListCoupons`
     ListCoupons(ListCoupons),
+    /// `CountCoupons`
+    CountCoupons(CountCoupons),
     /// `GetCoupon`
     GetCoupon(GetCoupon),
     /// `LockCoupons`, `RedeemCoupons`, `UnlockCoupons` or `ReturnCoupons` of a template that is not in the snapshot.
@@ -55,6 +58,7 @@ impl Operation {
             Operation::GetTemplate(_)
             | Operation::ListTemplates(_)
             | Operation::ListCoupons(_)
+            | Operation::CountCoupons(_)
             | Operation::GetCoupon(_)
             | Operation::Quote(_) => Effect::Read,
             Operation::CreateTemplate(_)
@@ -112,6 +116,7 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
             Operation::SetTemplateStatus(set) => self.set_template_status(set).await.map(answer),
             Operation::Replenish(replenish) => self.replenish(replenish, deadline).await.map(Answer::StockChange),
             Operation::ListCoupons(list) => self.list_coupons(list).await.map(Answer::CouponPage),
+            Operation::CountCoupons(count) => self.count_coupons(count).await.map(Answer::CouponCounts),
             Operation::GetCoupon(get) => self.get_coupon(get).await.map(Answer::CouponHistory),
             // Answered by its lane.
             Operation::Order(_) => Err(invalid("an order has no answer of its own")),

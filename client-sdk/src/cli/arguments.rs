@@ -77,6 +77,18 @@ pub(crate) enum Command {
         /// Only coupons of this status.
         #[arg(long)]
         status: Option<Status>,
+        /// What comes first.
+        #[arg(long, value_enum, default_value = "template")]
+        order: First,
+    },
+    /// How many coupons a user has, by status.
+    Count {
+        /// The user's id.
+        #[arg(long)]
+        user: u64,
+        /// Only coupons of this template.
+        #[arg(long, value_parser = template_id)]
+        template: Option<TemplateId>,
     },
     /// What an order does with coupons: lock, redeem, unlock, return. All that are named, or none.
     #[command(subcommand)]
@@ -192,6 +204,16 @@ pub(crate) struct Create {
     /// To send an earlier one again; else one is minted.
     #[arg(long)]
     pub(crate) request_id: Option<RequestId>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum First {
+    /// By template, then by number.
+    Template,
+    /// The latest claim.
+    Newest,
+    /// What ends first.
+    Ending,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -1,12 +1,12 @@
 //! What is done: each command is one operation of the client.
 
 use scrip_client::{
-    Claim, Client, Coupon, CouponQuery, CouponStatus, RequestId, Template, TemplateId, TemplateQuery, UserId,
-    mint_request_id,
+    Claim, Client, Coupon, CouponOrder, CouponQuery, CouponStatus, RequestId, Template, TemplateId, TemplateQuery,
+    UserId, mint_request_id,
 };
 use serde_json::{Value, json};
 
-use super::arguments::{Command, Status, Target, TemplateCommand};
+use super::arguments::{Command, First, Status, Target, TemplateCommand};
 use super::show::{self, Trouble};
 use super::{announce, applied, bulk, definition, order, quote};
 
@@ -25,7 +25,11 @@ pub(super) async fn run(client: &Client, command: Command) -> Result<Value, Trou
             let quote = client.quote(UserId(user), &order, &coupons).await?;
             Ok(quote::shown(&quote))
         }
-        Command::List { user, template, status } => list(client, user, template, status).await,
+        Command::List { user, template, status, order } => list(client, user, template, status, order).await,
+        Command::Count { user, template } => {
+            let counts = client.count_coupons(UserId(user), template).await?;
+            Ok(applied("coupons", show::counts(counts)))
+        }
         Command::Ping => {
             client.ping().await?;
             Ok(applied("ping", json!("pong")))
@@ -67,8 +71,13 @@ async fn list(
     user: u64,
     template: Option<TemplateId>,
     status: Option<Status>,
+    order: First,
 ) -> Result<Value, Trouble> {
-    let mut query = CouponQuery::new(UserId(user));
+    let mut query = CouponQuery::new(UserId(user)).order(match order {
+        First::Template => CouponOrder::Template,
+        First::Newest => CouponOrder::Newest,
+        First::Ending => CouponOrder::Ending,
+    });
     query = template.into_iter().fold(query, CouponQuery::template);
     query = status.map(coupon_status).into_iter().fold(query, CouponQuery::status);
     let mut pages = client.coupons(query);

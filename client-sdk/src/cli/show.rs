@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use scrip_client::{
-    Applicability, Benefit, Code, Coupon, DailyLimit, Disposition, Failure, ProxyFailure, Rules, Selection, Stacking,
-    StockChange, Template, Validity,
+    Applicability, Benefit, Code, Coupon, CouponCounts, DailyLimit, Disposition, Failure, ProxyFailure, Rules,
+    Selection, Stacking, StockChange, Template, Validity,
 };
 use serde_json::{Value, json};
 
@@ -134,6 +134,11 @@ pub(super) fn coupon(coupon: &Coupon) -> Value {
         "locked_until_ms": coupon.locked_until_ms,
         "replayed": coupon.replayed,
     })
+}
+
+pub(super) fn counts(counts: CouponCounts) -> Value {
+    let CouponCounts { unused, locked, used, expired } = counts;
+    json!({ "unused": unused, "locked": locked, "used": used, "expired": expired })
 }
 
 pub(super) fn template(template: &Template) -> Value {

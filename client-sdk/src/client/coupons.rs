@@ -6,7 +6,7 @@ use scrip_protocol::{RequestId, TemplateId, UserId};
 
 use super::Client;
 use crate::call::Operation;
-use crate::coupon::{Claim, Coupon, CouponCursor, CouponPage, CouponQuery, CouponStatus};
+use crate::coupon::{Claim, Coupon, CouponCounts, CouponCursor, CouponPage, CouponQuery, CouponStatus};
 use crate::error::{ClaimError, GetClaimError, ListCouponsError, PingError};
 use crate::failure::Failure;
 use crate::reply::Answer;
@@ -65,9 +65,26 @@ impl Client {
             template_id: query.template.map_or(0, TemplateId::get),
             page_size: query.page_size,
             cursor: after.map(|cursor| cursor.0.clone()).unwrap_or_default(),
+            order: query.order.number(),
         };
         match self.ask(Wire::ListCoupons(operation)).await? {
             Answer::CouponPage(page) => Ok(page),
+            _ => Err(wrong_kind().into()),
+        }
+    }
+
+    /// How many coupons a user has, by status; of one template or of all.
+    ///
+    /// # Errors
+    /// Nothing is changed by it: ask again. Users with more than 10,000 coupons are refused.
+    pub async fn count_coupons(
+        &self,
+        user: UserId,
+        template: Option<TemplateId>,
+    ) -> Result<CouponCounts, ListCouponsError> {
+        let template_id = template.map_or(0, TemplateId::get);
+        match self.ask(Wire::CountCoupons(v1::CountCoupons { user_id: user.get(), template_id })).await? {
+            Answer::CouponCounts(counts) => Ok(counts),
             _ => Err(wrong_kind().into()),
         }
     }

@@ -13,8 +13,8 @@ use crate::limits::{
 };
 use crate::v1::request::Operation;
 use crate::v1::{
-    Claim, CouponStatus, CreateTemplate, GetClaim, GetTemplate, Hello, ListCoupons, ListTemplates, Replenish, Request,
-    SetTemplateStatus, TemplateAction, TemplateStatus,
+    Claim, CouponOrder, CouponStatus, CreateTemplate, GetClaim, GetTemplate, Hello, ListCoupons, ListTemplates,
+    Replenish, Request, SetTemplateStatus, TemplateAction, TemplateStatus,
 };
 
 /// What is wrong with a request and its operation; empty: nothing. One that is right is far below the frame limit.
@@ -40,6 +40,8 @@ fn check_operation(operation: &Operation) -> Vec<Violation> {
         Operation::Claim(claim) => check_claim(claim),
         Operation::GetClaim(get) => check_get_claim(get),
         Operation::ListCoupons(list) => check_list_coupons(list),
+        // Every user has a number of coupons, and of every template.
+        Operation::CountCoupons(_) => Vec::new(),
         Operation::LockCoupons(lock) => check_lock_coupons(lock),
         Operation::RedeemCoupons(redeem) => check_redeem_coupons(redeem),
         Operation::UnlockCoupons(unlock) => check_unlock_coupons(unlock),
@@ -94,6 +96,9 @@ pub fn check_list_coupons(list: &ListCoupons) -> Vec<Violation> {
     let mut found = Violations::default();
     if CouponStatus::try_from(list.status).is_err() {
         found.add("status", list.status, "give a status that this version knows, or none for every one");
+    }
+    if CouponOrder::try_from(list.order).is_err() {
+        found.add("order", list.order, "give newest or ending, or none for the order of templates");
     }
     found.page_size(list.page_size);
     found.bytes("cursor", list.cursor.len(), 0..=CURSOR_LEN_MAX);

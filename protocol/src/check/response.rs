@@ -32,7 +32,7 @@ pub fn check_response(response: &Response) -> Vec<Violation> {
         },
         Some(Result::BulkJobPage(page)) => page.jobs.iter().for_each(|job| check_bulk_job(&mut found, job)),
         Some(Result::BulkResultPage(page)) => page.results.iter().for_each(|one| check_bulk_result(&mut found, one)),
-        Some(Result::Welcome(_) | Result::Pong(_) | Result::GoAway(_)) | None => {}
+        Some(Result::CouponCounts(_) | Result::Welcome(_) | Result::Pong(_) | Result::GoAway(_)) | None => {}
     }
     found.0
 }

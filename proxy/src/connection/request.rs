@@ -38,6 +38,7 @@ impl Connection {
         match asked {
             Asked::Claim(claim) => self.claim(&claim, ticket, deadline, now_ms),
             Asked::GetClaim(get) => self.get_claim(&get, ticket, deadline, now_ms),
+            Asked::CountCoupons(count) => (self.reception.start)(Operation::CountCoupons(count), ticket, deadline),
             Asked::ListCoupons(list) => (self.reception.start)(Operation::ListCoupons(list), ticket, deadline),
             Asked::LockCoupons(lock) => self.lock_coupons(&lock, ticket, deadline),
             Asked::RedeemCoupons(redeem) => self.redeem_coupons(&redeem, ticket, deadline),

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use scrip_protocol::v1::{Coupon, CouponPage, CouponStatus, ListCoupons};
+use scrip_protocol::v1::{Coupon, CouponOrder, CouponPage, CouponStatus, ListCoupons};
 use scrip_protocol::{TemplateId, UserId, check};
 use scrip_shard_config::Tail;
 
+use super::sorted::Sort;
 use super::{Operations, invalid, template_id};
 use crate::refusal::{Effect, Refusal};
 use crate::store::{CouponRow, ListQuery, MetaStore, RecordStore, StockStore};
@@ -16,6 +17,12 @@ const READS_MAX: usize = 8;
 
 impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
     pub(super) async fn list_coupons(&self, list: ListCoupons) -> Result<CouponPage, Refusal> {
+        match CouponOrder::try_from(list.order) {
+            Ok(CouponOrder::Unspecified) => {}
+            Ok(CouponOrder::Newest) => return self.list_sorted(list, Sort::Newest).await,
+            Ok(CouponOrder::Ending) => return self.list_sorted(list, Sort::Ending).await,
+            Err(_) => return Err(invalid(format!("order: {} is none of a listing's", list.order))),
+        }
         let wanted = wanted(list.status)?;
         let template = (list.template_id != 0).then(|| template_id(list.template_id)).transpose()?;
         let user = UserId(list.user_id);
@@ -61,7 +68,7 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
     }
 }
 
-fn wanted(status: i32) -> Result<Option<CouponStatus>, Refusal> {
+pub(super) fn wanted(status: i32) -> Result<Option<CouponStatus>, Refusal> {
     match CouponStatus::try_from(status) {
         Ok(CouponStatus::Unspecified) => Ok(None),
         Ok(status) => Ok(Some(status)),

@@ -10,6 +10,7 @@ cases! {
     redeem_and_unlock_race_and_one_wins on Scene::shared;
     redeem_races_the_end_of_its_lock_and_another_order on Scene::shared;
     a_hundred_returns_give_back_once on Scene::shared;
+    coupons_are_listed_and_counted_as_they_stand on Scene::shared;
     all_coupons_of_an_order_or_none on Scene::shared;
     a_budget_is_spent_to_the_last_and_never_exceeded on Scene::shared;
     a_killed_proxy_leaves_no_order_half_done on own;
@@ -24,8 +25,8 @@ mod cases {
 
     use scrip_chaos::evidence;
     use scrip_client::{
-        Benefit, Coupon, CouponId, CouponStatus, OrderError, OrderId, Redemption, Rules, StepKind, TemplateDefinition,
-        TemplateId, UserId, Validity,
+        Benefit, Coupon, CouponCounts, CouponId, CouponOrder, CouponQuery, CouponStatus, OrderError, OrderId,
+        Redemption, Rules, StepKind, TemplateDefinition, TemplateId, UserId, Validity,
     };
 
     use crate::end_to_end::scene::{Scene, definition};
@@ -225,6 +226,46 @@ mod cases {
         let fresh = results.iter().filter(|result| result.as_ref().is_ok_and(|coupons| !coupons[0].replayed)).count();
         assert!(results.iter().all(Result::is_ok) && fresh == 1, "{fresh} of {results:?}");
         assert_eq!(kinds(scene, id).await, [StepKind::Redeemed, StepKind::Returned]);
+    }
+
+    pub(super) async fn coupons_are_listed_and_counted_as_they_stand(scene: &Scene) {
+        let user = UserId(90_417);
+        let lasting = |lasts_s| Validity::Relative { starts_after_s: 0, lasts_s };
+        let mut ids = Vec::new();
+        for (lasts_s, coupons) in [(3_000, 3), (1_000, 2), (2_000, 2)] {
+            let validity = lasting(lasts_s);
+            let template = scene.published(TemplateDefinition { validity, ..definition(99, 9) }).await;
+            for _ in 0..coupons {
+                ids.push(scene.coupon(user.get(), template).await);
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        }
+        let over = TemplateDefinition { validity: Validity::Fixed { from_ms: 0, until_ms: 1 }, ..definition(9, 1) };
+        let over = scene.published(over).await;
+        ids.push(scene.coupon(user.get(), over).await);
+        scene.client.redeem_coupons(user, &order("a"), &[redemption(ids[0])]).await.expect("redeemed");
+        scene.client.lock_coupons(user, &order("b"), &[ids[3], ids[5]], MINUTE).await.expect("locked");
+        scene.client.lock_coupons(user, &order("c"), &[ids[6]], Duration::from_millis(1)).await.expect("locked");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        let listed = async |query: CouponQuery| {
+            let (mut pages, mut found) = (scene.client.coupons(query.page_size(3)), Vec::new());
+            while let Some(page) = pages.next_page().await.expect("a page") {
+                assert!(page.len() <= 3);
+                found.extend(page.iter().map(|coupon| ids.iter().position(|id| *id == coupon.coupon_id).expect("own")));
+            }
+            found
+        };
+        let query = || CouponQuery::new(user);
+        assert_eq!(listed(query()).await, [0, 1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(listed(query().order(CouponOrder::Newest)).await, [7, 6, 5, 4, 3, 2, 1, 0]);
+        assert_eq!(listed(query().order(CouponOrder::Ending)).await, [7, 3, 4, 5, 6, 0, 1, 2]);
+        let unused = query().order(CouponOrder::Ending).status(CouponStatus::Unused);
+        assert_eq!(listed(unused).await, [4, 6, 1, 2], "a lock that is over is none");
+        assert_eq!(listed(query().status(CouponStatus::Locked)).await, [3, 5]);
+        let counts = scene.client.count_coupons(user, None).await.expect("counted");
+        assert_eq!(counts, CouponCounts { unused: 4, locked: 2, used: 1, expired: 1 });
+        let counts = scene.client.count_coupons(user, Some(over)).await.expect("counted");
+        assert_eq!(counts, CouponCounts { expired: 1, ..CouponCounts::default() });
     }
 
     /// Orders reach for overlapping pairs of coupons in different directions.

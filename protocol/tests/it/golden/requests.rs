@@ -3,14 +3,15 @@
 use scrip_protocol::v1::request::Operation;
 use scrip_protocol::v1::template_definition::{Benefit, Validity};
 use scrip_protocol::v1::{
-    AmountOff, Applicability, Claim, CouponStatus, CreateTemplate, FixedValidity, FreeShipping, GetClaim, GetCoupon,
-    GetTemplate, Gift, Hello, ListCoupons, ListTemplates, LockCoupons, Order, OrderLine, PercentageOff, Ping, Quote,
-    RedeemCoupons, Redemption, RelativeValidity, Replenish, Request, ReturnCoupons, Selection, SetTemplateStatus,
-    Stacking, TemplateAction, TemplateDefinition, TemplateStatus, UnlockCoupons,
+    AmountOff, Applicability, Claim, CountCoupons, CouponOrder, CouponStatus, CreateTemplate, FixedValidity,
+    FreeShipping, GetClaim, GetCoupon, GetTemplate, Gift, Hello, ListCoupons, ListTemplates, LockCoupons, Order,
+    OrderLine, PercentageOff, Ping, Quote, RedeemCoupons, Redemption, RelativeValidity, Replenish, Request,
+    ReturnCoupons, Selection, SetTemplateStatus, Stacking, TemplateAction, TemplateDefinition, TemplateStatus,
+    UnlockCoupons,
 };
 
 /// How many operations there are.
-pub(super) const OPERATIONS: usize = 23;
+pub(super) const OPERATIONS: usize = 24;
 
 /// The name of an operation in the names of the vectors.
 pub(super) fn operation(operation: &Operation) -> &'static str {
@@ -20,6 +21,7 @@ pub(super) fn operation(operation: &Operation) -> &'static str {
         Operation::Claim(_) => "claim",
         Operation::GetClaim(_) => "get_claim",
         Operation::ListCoupons(_) => "list_coupons",
+        Operation::CountCoupons(_) => "count_coupons",
         Operation::LockCoupons(_) => "lock_coupons",
         Operation::RedeemCoupons(_) => "redeem_coupons",
         Operation::UnlockCoupons(_) => "unlock_coupons",
@@ -132,11 +134,15 @@ fn listings() -> Vec<Case> {
         template_id: 7,
         page_size: 500,
         cursor: b"opaque\x00\xff"[..].into(),
+        ..ListCoupons::default()
     };
+    let ending = ListCoupons { user_id: 1234, order: CouponOrder::Ending.into(), ..ListCoupons::default() };
     let templates = ListTemplates { status: TemplateStatus::Published.into(), page_size: 100, after_template_id: 7 };
     vec![
         ("request_list_coupons", 6, 0, Operation::ListCoupons(first)),
         ("request_list_coupons_next", 7, 0, Operation::ListCoupons(next)),
+        ("request_list_coupons_ending", 23, 0, Operation::ListCoupons(ending)),
+        ("request_count_coupons", 24, 0, Operation::CountCoupons(CountCoupons { user_id: 1234, template_id: 7 })),
         ("request_get_template", 10, 0, Operation::GetTemplate(GetTemplate { template_id: 7 })),
         ("request_list_templates", 11, 0, Operation::ListTemplates(templates)),
     ]

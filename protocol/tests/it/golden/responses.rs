@@ -2,15 +2,15 @@
 
 use scrip_protocol::v1::response::Result;
 use scrip_protocol::v1::{
-    ApplicableCoupon, Code, Combination, CombinedCoupon, Coupon, CouponHistory, CouponPage, CouponStatus, CouponStep,
-    GoAway, InapplicableCoupon, OrderCoupons, Pong, QuoteReason, QuoteResult, Response, StepKind, StockChange,
-    Template, TemplatePage, TemplateStatus, Welcome,
+    ApplicableCoupon, Code, Combination, CombinedCoupon, Coupon, CouponCounts, CouponHistory, CouponPage, CouponStatus,
+    CouponStep, GoAway, InapplicableCoupon, OrderCoupons, Pong, QuoteReason, QuoteResult, Response, StepKind,
+    StockChange, Template, TemplatePage, TemplateStatus, Welcome,
 };
 
 use super::requests::{definition, fixed};
 
 /// How many kinds of results there are.
-pub(super) const RESULTS: usize = 16;
+pub(super) const RESULTS: usize = 17;
 
 /// The name of a result in the names of the vectors.
 pub(super) fn result(result: &Result) -> &'static str {
@@ -22,6 +22,7 @@ pub(super) fn result(result: &Result) -> &'static str {
         Result::CouponPage(_) => "coupon_page",
         Result::OrderCoupons(_) => "order_coupons",
         Result::CouponHistory(_) => "coupon_history",
+        Result::CouponCounts(_) => "coupon_counts",
         Result::QuoteResult(_) => "quote_result",
         Result::Template(_) => "template",
         Result::TemplatePage(_) => "template_page",
@@ -82,6 +83,11 @@ fn results() -> Vec<(&'static str, u64, Result)> {
         ("response_coupon_history", 22, Result::CouponHistory(history())),
         ("response_quote_result", 22, Result::QuoteResult(Box::new(quote_result()))),
         ("response_quote_result_nothing", 23, Result::QuoteResult(Box::default())),
+        (
+            "response_coupon_counts",
+            24,
+            Result::CouponCounts(CouponCounts { unused: 1, locked: 2, used: 300, expired: 0 }),
+        ),
         ("response_template", 10, Result::Template(Box::new(template()))),
         ("response_template_page", 11, Result::TemplatePage(templates)),
         ("response_stock_change", 16, Result::StockChange(added)),

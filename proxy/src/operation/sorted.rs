@@ -1,0 +1,141 @@
+//! Listings in orders that no index has, and counts: all of a user's coupons are read, up to a bound.
+
+use bytes::Bytes;
+use scrip_protocol::limits::{PAGE_SIZE_MAX, SORTED_COUPONS_MAX};
+use scrip_protocol::v1::{CountCoupons, Coupon, CouponCounts, CouponPage, CouponStatus, ListCoupons};
+use scrip_protocol::{TemplateId, UserId, check};
+use scrip_shard_config::Tail;
+
+use super::listing::wanted;
+use super::{Operations, invalid, template_id};
+use crate::refusal::{Effect, Refusal};
+use crate::store::{ListQuery, MetaStore, RecordStore, StockStore};
+
+/// What comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sort {
+    /// The latest claim.
+    Newest,
+    /// What ends first.
+    Ending,
+}
+
+/// Where a coupon stands in an order: no two of a user stand at the same place, and none ever moves.
+type Place = (i64, u32, u32);
+
+impl Sort {
+    fn place(self, coupon: &Coupon) -> Place {
+        match self {
+            Self::Newest => (-coupon.claimed_at_ms, coupon.template_id, coupon.seq),
+            Self::Ending => (coupon.valid_until_ms, coupon.template_id, coupon.seq),
+        }
+    }
+
+    /// The first byte of its cursors.
+    fn mark(self) -> u8 {
+        match self {
+            Self::Newest => b'n',
+            Self::Ending => b'e',
+        }
+    }
+
+    fn cursor(self, (key, template, seq): Place) -> Bytes {
+        let mut bytes = vec![self.mark()];
+        bytes.extend(key.to_be_bytes());
+        bytes.extend(template.to_be_bytes());
+        bytes.extend(seq.to_be_bytes());
+        bytes.into()
+    }
+
+    fn after(self, cursor: &[u8]) -> Result<Option<Place>, Refusal> {
+        if cursor.is_empty() {
+            return Ok(None);
+        }
+        let place = || {
+            let (mark, rest) = cursor.split_first()?;
+            let (key, rest) = rest.split_first_chunk()?;
+            let (template, rest) = rest.split_first_chunk()?;
+            let seq = rest.try_into().ok()?;
+            let place = (i64::from_be_bytes(*key), u32::from_be_bytes(*template), u32::from_be_bytes(seq));
+            (*mark == self.mark()).then_some(place)
+        };
+        let wrong =
+            "cursor: not one of this proxy's and of this order; pass next_cursor of the page before, or nothing";
+        place().map(Some).ok_or_else(|| invalid(wrong))
+    }
+}
+
+impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
+    pub(super) async fn list_sorted(&self, list: ListCoupons, sort: Sort) -> Result<CouponPage, Refusal> {
+        let (wanted, after) = (wanted(list.status)?, sort.after(&list.cursor)?);
+        let template = (list.template_id != 0).then(|| template_id(list.template_id)).transpose()?;
+        let mut coupons = self.all(UserId(list.user_id), template).await?;
+        coupons.retain(|coupon| {
+            wanted.is_none_or(|wanted| coupon.status() == wanted)
+                && after.is_none_or(|after| sort.place(coupon) > after)
+        });
+        coupons.sort_unstable_by_key(|coupon| sort.place(coupon));
+        let count_max = check::page_size(list.page_size) as usize;
+        let is_last = coupons.len() <= count_max;
+        coupons.truncate(count_max);
+        let next_cursor = coupons.last().filter(|_| !is_last).map(|last| sort.cursor(sort.place(last)));
+        Ok(CouponPage { coupons, next_cursor: next_cursor.unwrap_or_default() })
+    }
+
+    pub(super) async fn count_coupons(&self, count: CountCoupons) -> Result<CouponCounts, Refusal> {
+        let template = (count.template_id != 0).then(|| template_id(count.template_id)).transpose()?;
+        let mut counts = CouponCounts::default();
+        for coupon in self.all(UserId(count.user_id), template).await? {
+            match coupon.status() {
+                CouponStatus::Unused => counts.unused += 1,
+                CouponStatus::Locked => counts.locked += 1,
+                CouponStatus::Used => counts.used += 1,
+                CouponStatus::Expired => counts.expired += 1,
+                CouponStatus::Unspecified => {}
+            }
+        }
+        Ok(counts)
+    }
+
+    async fn all(&self, user: UserId, template: Option<TemplateId>) -> Result<Vec<Coupon>, Refusal> {
+        let primary = self.flow.topology.primary_of(Tail::of_user(user.get()));
+        let (mut coupons, mut after) = (Vec::new(), None);
+        loop {
+            let query = ListQuery { user, template, after, count_max: PAGE_SIZE_MAX };
+            let rows = self.record.list(primary, query).await;
+            let rows = rows.map_err(|error| Refusal::of_primary(&error, Effect::Read))?;
+            for row in &rows {
+                after = Some((row.template, row.seq));
+                coupons.push(self.as_coupon(row).await?);
+            }
+            if rows.len() < PAGE_SIZE_MAX as usize {
+                return Ok(coupons);
+            }
+            if coupons.len() >= SORTED_COUPONS_MAX {
+                return Err(invalid(format!(
+                    "user_id: user {user} has more than {SORTED_COUPONS_MAX} coupons; name a template, or list them in \
+                     the order of templates"
+                )));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_come_back_and_others_are_refused() {
+        for (sort, other) in [(Sort::Newest, Sort::Ending), (Sort::Ending, Sort::Newest)] {
+            for place in [(i64::MIN, 1, 1), (-5, u32::MAX, 7), (i64::MAX, 9, u32::MAX)] {
+                let cursor = sort.cursor(place);
+                assert_eq!(sort.after(&cursor), Ok(Some(place)));
+                assert!(other.after(&cursor).is_err());
+                assert!(sort.after(&cursor[1..]).is_err());
+                assert!(sort.after(&[&cursor[..], b"x"].concat()).is_err());
+            }
+            assert_eq!(sort.after(b""), Ok(None));
+        }
+    }
+}
