@@ -18,6 +18,7 @@
 
 pub mod funds;
 pub mod lane;
+mod plan;
 pub mod rules;
 
 use std::sync::Arc;

@@ -1,16 +1,17 @@
 //! The order lane: one a primary.
 
-use std::collections::BTreeMap;
+mod spend;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
-use scrip_protocol::TemplateId;
 use scrip_protocol::v1::{Code, Coupon};
 use tokio::time::{Instant, sleep};
 
 use super::funds::Funds;
-use super::rules::{self, Validity, Verdict};
+use super::plan::{Logs, Plan, is_superseded, plan, validity};
+use super::rules::{self, Verdict};
 use super::{Item, OrderTask, Sent};
 use crate::admin::Health;
 use crate::dial::{STUCK_AFTER, dial};
@@ -19,7 +20,7 @@ use crate::gate::Latch;
 use crate::generations::Generations;
 use crate::pace::{Pace, PaceLimits};
 use crate::record_lane::Sizes;
-use crate::store::steps::{CouponKey, CouponLog, NewStep, Spend, Step};
+use crate::store::steps::{CouponKey, CouponLog, NewStep, Spend};
 use crate::store::{MetaStore, RecordError, RecordStore, RecordWriter, StoreError};
 use crate::watch::watch;
 
@@ -32,20 +33,8 @@ const PACE: PaceLimits = PaceLimits { times: 2, max: Duration::from_millis(20), 
 const LATE: &str = "the deadline passed before the order's coupons were changed";
 const IN_COMMIT: &str = "the primary has not answered whether the order's coupons were changed";
 
-type Logs = FxHashMap<CouponKey, CouponLog>;
-
 /// The connection was lost, or never made.
 struct Lost;
-
-/// What becomes of one request.
-enum Plan {
-    /// These steps are to be written.
-    Append(Vec<(CouponKey, Step)>),
-    /// All of it had been done.
-    Done,
-    /// It may not.
-    Refuse(Code, String),
-}
 
 /// The lane of one primary.
 #[derive(Debug)]
@@ -243,61 +232,6 @@ impl<W: RecordWriter, R: RecordStore, M: MetaStore> OrderLane<W, R, M> {
         Some(self.flow.coupon(&item.template, &log.row, replayed))
     }
 
-    /// What the steps take from budgets, and give back to them.
-    fn spends(&self, steps: &[NewStep]) -> Vec<Spend> {
-        let mut deltas: BTreeMap<TemplateId, i64> = BTreeMap::new();
-        let items = self.group.iter().flat_map(|task| &task.items).filter(|item| item.template.has_budget());
-        let limited: FxHashSet<TemplateId> = items.map(|item| item.key.template).collect();
-        for NewStep { key, step, .. } in steps.iter().filter(|new| limited.contains(&new.key.template)) {
-            *deltas.entry(key.template).or_default() += rules::spent(step);
-        }
-        let spends = deltas.into_iter().filter(|(_, delta_minor)| *delta_minor != 0);
-        spends.map(|(template, delta_minor)| Spend { template, delta_minor }).collect()
-    }
-
-    /// A grant does not reach, or the primary has another topology version. Who still does not fit once the primary was
-    /// granted what there is, is refused.
-    async fn raise_budgets(&mut self, spends: &[Spend]) -> Result<(), Lost> {
-        let primary = self.queue().primary;
-        let mut was_short = false;
-        for Spend { template, delta_minor } in spends.iter().filter(|spend| spend.delta_minor > 0) {
-            let Self { flow, funds, index, latch, group, .. } = self;
-            let queue = &flow.orders[*index];
-            let raised = watch(funds.raise(primary, *template, delta_minor.unsigned_abs()), |_| {
-                refuse_late(group);
-                sweep_queue(queue, latch);
-            });
-            match raised.await {
-                Ok(None) => {}
-                Ok(Some(left)) => {
-                    was_short = true;
-                    self.fit_into(*template, left);
-                }
-                Err(refusal) => {
-                    self.give_up(refusal.code, &refusal.detail);
-                    return Ok(());
-                }
-            }
-        }
-        if was_short {
-            return Ok(());
-        }
-        self.give_up(Code::PrimaryUnavailable, "the primary has another topology version than this proxy");
-        Err(Lost)
-    }
-
-    /// First come, first served.
-    fn fit_into(&mut self, template: TemplateId, mut left: u64) {
-        for task in &mut self.group {
-            let own = task.items.iter().filter(|item| item.key.template == template);
-            let wanted = own.fold(0_u64, |sum, item| sum.saturating_add(item.wish.spends()));
-            match left.checked_sub(wanted) {
-                Some(rest) => left = rest,
-                None => task.refuse(Code::BudgetSpent, Code::BudgetSpent.cause()),
-            }
-        }
-    }
-
     async fn append(&mut self, steps: &[NewStep], spends: &[Spend]) -> Result<(), RecordError> {
         let Self { flow, writer, index, latch, pace, group, .. } = self;
         let queue = &flow.orders[*index];
@@ -378,41 +312,6 @@ impl<W: RecordWriter, R: RecordStore, M: MetaStore> OrderLane<W, R, M> {
         }
         Err(Lost)
     }
-}
-
-/// All coupons of a request are decided at one moment: one that may not be changed keeps the others from it.
-fn plan(task: &OrderTask, logs: &Logs, now_ms: u64) -> Plan {
-    let (mut steps, mut refusals) = (Vec::new(), Vec::new());
-    for item in &task.items {
-        let verdict = match logs.get(&item.key) {
-            None => Verdict::Refuse(Code::CouponNotFound),
-            Some(log) => rules::decide(log, validity(item, log), &task.order, item.wish, now_ms),
-        };
-        match verdict {
-            Verdict::Append(step) => steps.push((item.key, step)),
-            Verdict::Done => {}
-            Verdict::Refuse(code) => refusals.push((item, code)),
-        }
-    }
-    if let Some((_, code)) = refusals.first() {
-        let each = refusals.iter().map(|(item, code)| {
-            let CouponKey { template, seq, .. } = item.key;
-            format!("coupon {seq} of template {template}: {}", code.cause())
-        });
-        return Plan::Refuse(*code, each.collect::<Vec<_>>().join("; "));
-    }
-    if steps.is_empty() { Plan::Done } else { Plan::Append(steps) }
-}
-
-fn validity(item: &Item, log: &CouponLog) -> Validity {
-    let (from_ms, until_ms) = item.template.validity_ms(log.row.claimed_at_ms);
-    Validity { from_ms, until_ms }
-}
-
-/// Another step has that number: the transaction that was sent cannot commit any more, none of its steps.
-fn is_superseded(log: Option<&CouponLog>, sent: &Sent, task: &OrderTask) -> bool {
-    let step = log.and_then(|log| log.steps.iter().find(|step| step.number == sent.number));
-    step.is_some_and(|step| step.order != task.order || step.kind != sent.kind)
 }
 
 fn refuse_late(group: &mut [OrderTask]) {
