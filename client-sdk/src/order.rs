@@ -31,8 +31,8 @@ pub struct CouponStep {
     pub number: u32,
     /// What was done.
     pub kind: StepKind,
-    /// By which order.
-    pub order_id: OrderId,
+    /// By which order; none: what time has done.
+    pub order_id: Option<OrderId>,
     /// Of a lock: when it ends, in milliseconds since 1970-01-01 UTC.
     pub locked_until_ms: Option<i64>,
     /// What a redemption took off, or what a return gave back; in minor units.
@@ -41,7 +41,7 @@ pub struct CouponStep {
     pub at_ms: i64,
 }
 
-/// What an order did.
+/// What an order, or time, did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StepKind {
@@ -55,6 +55,10 @@ pub enum StepKind {
     Returned,
     /// It unlocked it without holding it, and is done with it.
     Barred,
+    /// The coupon's end was over while nobody held it; written down later.
+    Expired,
+    /// The time of its lock was over; written down later.
+    Freed,
     /// A kind that this version does not know.
     Newer(i32),
 }
@@ -72,7 +76,10 @@ impl CouponStep {
         Ok(Self {
             number: wire.step,
             kind: StepKind::from_number(wire.kind),
-            order_id: OrderId::try_new(&wire.order_id).map_err(|_| Malformed("an order id"))?,
+            order_id: match wire.order_id.as_str() {
+                "" => None,
+                text => Some(OrderId::try_new(text).map_err(|_| Malformed("an order id"))?),
+            },
             locked_until_ms: (wire.locked_until_ms != 0).then_some(wire.locked_until_ms),
             amount_minor: wire.amount_minor,
             at_ms: wire.at_ms,
@@ -88,6 +95,8 @@ impl StepKind {
             Ok(v1::StepKind::Unlocked) => Self::Unlocked,
             Ok(v1::StepKind::Returned) => Self::Returned,
             Ok(v1::StepKind::Barred) => Self::Barred,
+            Ok(v1::StepKind::Expired) => Self::Expired,
+            Ok(v1::StepKind::Freed) => Self::Freed,
             Ok(v1::StepKind::Unspecified) | Err(_) => Self::Newer(number),
         }
     }

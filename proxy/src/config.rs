@@ -27,7 +27,7 @@ use scrip_shard_config::Violation;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-pub use keys::{Caller, Events, LaneCounts, Limits, Log, Record, Stock, Templates};
+pub use keys::{Caller, Events, LaneCounts, Limits, Log, Patrol, Record, Stock, Templates};
 pub use reference::{example, markdown};
 
 use crate::coupon_id::CouponKey;
@@ -36,7 +36,7 @@ use reader::{Context, Reader};
 /// Bytes of a configuration file. Prevents reading something else (a log, a device) into memory.
 const FILE_LEN_MAX: u64 = 1 << 20;
 
-const SECTIONS: [&str; 8] = ["caller", "limits", "lanes", "stock", "record", "templates", "events", "log"];
+const SECTIONS: [&str; 9] = ["caller", "limits", "lanes", "stock", "record", "templates", "events", "patrol", "log"];
 
 /// A checked configuration. Paths are joined to the folder of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +69,8 @@ pub struct Config {
     pub templates: Templates,
     /// Events.
     pub events: Events,
+    /// The patrol.
+    pub patrol: Patrol,
     /// Logs.
     pub log: Log,
 }
@@ -181,6 +183,7 @@ fn read_table<'a>(reader: &mut Reader<'a>, table: &DeTable<'a>) -> Option<Config
     let record = section!("record", Record);
     let templates = section!("templates", Templates);
     let events = section!("events", Events);
+    let patrol = section!("patrol", Patrol);
     let log = section!("log", Log);
     let process = process?;
     let config = Config {
@@ -198,6 +201,7 @@ fn read_table<'a>(reader: &mut Reader<'a>, table: &DeTable<'a>) -> Option<Config
         record: record?,
         templates: templates?,
         events: events?,
+        patrol: patrol?,
         log: log?,
     };
     rules::check(reader, &config);

@@ -20,6 +20,7 @@
 //! | [`stock_lane`], [`record_lane`] | the two stages that talk to stores |
 //! | [`settle`], [`keeper`] | re-deriving stock from the ledgers, and when |
 //! | [`events`] | facts about coupons leave through outboxes to Redis Streams |
+//! | [`patrol`] | what time has done to coupons, written down |
 //! | [`operation`] | everything that is not a claim |
 //! | [`bulk`] | bulk issue: lists of users, worked on beside live claims |
 //! | [`quote`] | what coupons take off an order: pure |
@@ -49,6 +50,7 @@ pub mod operation;
 pub mod order;
 pub mod outbox;
 pub mod pace;
+pub mod patrol;
 pub mod pipeline;
 pub mod queue;
 pub mod quote;

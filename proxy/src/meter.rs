@@ -91,6 +91,10 @@ counts! {
     events_published = "scrip_events_published_total";
     /// Events added to streams again because their shard had lost its data.
     events_replayed = "scrip_events_replayed_total";
+    /// Coupons that the patrol came by.
+    patrol_rows = "scrip_patrol_rows_total";
+    /// Steps that the patrol wrote down: coupons expired, locks freed.
+    patrol_steps = "scrip_patrol_steps_total";
     /// Connections accepted.
     connections = "scrip_connections_total";
 }

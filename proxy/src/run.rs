@@ -24,6 +24,7 @@ use crate::events;
 use crate::flow::{Errands, Flow, FlowLimits};
 use crate::keeper::Quiet;
 use crate::operation::Operations;
+use crate::patrol;
 use crate::pipeline::{self, Stores, Tuning};
 use crate::refresh::Refresher;
 use crate::server;
@@ -83,8 +84,11 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()> + Send + 'st
     let (flow, errands) = flow(&config, &topology);
     let (tasks, running) = Tasks::on_tokio();
     let operations = start(&config, &flow, errands, &stores, &health, &tasks)?;
+    let owner = format!("{}-{:016x}", config.name, rand::random::<u64>());
+    if config.patrol.enabled {
+        patrol::start(&flow, &stores.record, &config.patrol, &owner, &tasks);
+    }
     if config.events.enabled {
-        let owner = format!("{}-{:016x}", config.name, rand::random::<u64>());
         events::start(&flow, (&stores.record, &stores.stock), &config.events, &owner, &tasks);
     }
     tasks.spawn(telemetry::upkeep(metrics.clone()));

@@ -16,6 +16,7 @@ pub mod bulk;
 pub mod cache;
 pub mod events;
 pub mod mysql;
+pub mod patrol;
 pub mod redis;
 pub mod steps;
 

@@ -237,9 +237,10 @@ impl World {
             let before = log.len();
             log.push(step.clone());
             let CouponKey { user, template, seq } = key;
+            let order = step.order.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
             self.note(format_args!(
-                "primary {primary} commits step {} of coupon {seq} of user {user}, template {template}: order {} {:?}",
-                step.number, step.order, step.kind
+                "primary {primary} commits step {} of coupon {seq} of user {user}, template {template}: order {order} {:?}",
+                step.number, step.kind
             ));
             if !is_there || usize::from(step.number) != before + 1 {
                 self.find(format!("step {} of coupon {seq} of user {user} comes after {before}", step.number));

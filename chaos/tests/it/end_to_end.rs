@@ -12,6 +12,7 @@ mod frame;
 mod order;
 mod other_language;
 mod overload;
+mod patrol;
 mod primary_fault;
 mod program;
 mod proxy_fault;

@@ -108,7 +108,7 @@ fn step(step: &CouponStep) -> Value {
     json!({
         "step": step.number,
         "kind": format!("{:?}", step.kind).to_lowercase(),
-        "order": step.order_id.to_string(),
+        "order": step.order_id.as_ref().map(ToString::to_string),
         "locked_until_ms": step.locked_until_ms,
         "amount_minor": step.amount_minor,
         "at_ms": step.at_ms,

@@ -99,10 +99,9 @@ impl Reader<'_> {
     fn end(&mut self) {
         let Some(log) = self.current.take() else { return };
         let key = log.row.key();
-        // A template that is younger than the reading of meta: its times are left to the next audit.
-        let template = self.before.templates.get(&key.template.get());
-        let (from_ms, until_ms) =
-            template.map_or((0, i64::MAX), |template| validity_ms(template.validity.as_ref(), log.row.claimed_at_ms));
+        // A template that is younger than the reading of meta: its logs are left to the next audit.
+        let Some(template) = self.before.templates.get(&key.template.get()) else { return };
+        let (from_ms, until_ms) = validity_ms(template.validity.as_ref(), log.row.claimed_at_ms);
         if let Err((step, expected)) = retrace(&log, Validity { from_ms, until_ms }) {
             self.list((key.user.get(), key.template.get(), key.seq), step, Flaw::Broken { expected });
         }

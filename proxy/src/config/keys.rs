@@ -191,6 +191,20 @@ section! {
 }
 
 section! {
+    /// The patrol: writes down expired coupons and locks that are over. Reads are exact without it.
+    pub Patrol, "[patrol]", {
+        /// Whether this proxy takes part. Only once every proxy is of a version that knows its steps.
+        enabled: bool = Or("false", Switch);
+        /// Coupons read a second on each primary. Prevents that the walk takes the disk of the claims.
+        rows_per_second: usize = Or("20000", Count(1..=10_000_000));
+        /// Coupons read at once. Prevents transactions that hold up those of orders.
+        slice_rows: usize = Or("500", Count(1..=1_024));
+        /// From the beginning of a round to that of the next one, at least. Prevents walking a small table without end.
+        round_interval: Duration = Or("1min", Span(10..=24 * H));
+    }
+}
+
+section! {
     /// Logs, on standard error.
     pub Log, "[log]", {
         /// One JSON object a line, or text for people.
@@ -211,6 +225,7 @@ pub(super) fn sections() -> Vec<SectionSpec> {
         Record::spec(),
         Templates::spec(),
         Events::spec(),
+        Patrol::spec(),
         Log::spec(),
     ]
 }

@@ -1,8 +1,8 @@
 //! Facts as events: pure.
 
 use bytes::Bytes;
-use scrip_protocol::TemplateId;
 use scrip_protocol::v1::{Event, EventBatch, EventKind, StepKind};
+use scrip_protocol::{OrderId, TemplateId};
 
 use crate::store::NewCoupon;
 use crate::store::steps::{Hold, NewStep};
@@ -41,6 +41,8 @@ fn stepped(NewStep { key, step, .. }: &NewStep) -> Option<Event> {
         StepKind::Redeemed => EventKind::Redeemed,
         StepKind::Unlocked => EventKind::Unlocked,
         StepKind::Returned => EventKind::Returned,
+        StepKind::Expired => EventKind::Expired,
+        StepKind::Freed => EventKind::Freed,
         StepKind::Barred | StepKind::Unspecified => return None,
     };
     let until_ms = match step.hold {
@@ -54,7 +56,7 @@ fn stepped(NewStep { key, step, .. }: &NewStep) -> Option<Event> {
         seq: key.seq.into(),
         step: step.number.into(),
         at_ms: millis(step.at_ms),
-        order_id: step.order.as_str().to_owned(),
+        order_id: step.order.as_ref().map_or_else(String::new, OrderId::to_string),
         amount_minor: step.amount_minor,
         until_ms: millis(until_ms),
         ..Event::default()
@@ -68,14 +70,14 @@ fn millis(at_ms: u64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use scrip_protocol::{OrderId, UserId};
+    use scrip_protocol::UserId;
 
     use super::*;
     use crate::store::steps::{CouponKey, Step};
 
     fn step(kind: StepKind, hold: Hold) -> NewStep {
         let template = TemplateId::try_new(9).expect("not zero");
-        let order = OrderId::try_new("o-1").expect("an order id");
+        let order = OrderId::try_new("o-1").ok();
         let step = Step { number: 3, kind, order, hold, amount_minor: 5, at_ms: 77 };
         NewStep { key: CouponKey { user: UserId(120_042), template, seq: 2 }, step, seen_on: 0 }
     }

@@ -1,8 +1,8 @@
 //! Orders whose templates this proxy does not know yet, and the histories of coupons.
 
-use scrip_protocol::UserId;
 use scrip_protocol::v1::Code;
 use scrip_protocol::v1::{CouponHistory, CouponStep, GetCoupon};
+use scrip_protocol::{OrderId, UserId};
 use scrip_shard_config::Tail;
 use tokio::time::{Instant, timeout_at};
 
@@ -56,7 +56,7 @@ fn message(step: &Step) -> CouponStep {
     CouponStep {
         step: step.number.into(),
         kind: step.kind.into(),
-        order_id: step.order.as_str().to_owned(),
+        order_id: step.order.as_ref().map_or_else(String::new, OrderId::to_string),
         locked_until_ms: i64::try_from(until_ms).unwrap_or(i64::MAX),
         amount_minor: step.amount_minor,
         at_ms: i64::try_from(step.at_ms).unwrap_or(i64::MAX),

@@ -53,5 +53,5 @@ pub(super) fn validity(item: &Item, log: &CouponLog) -> Validity {
 /// Another step has that number: the transaction that was sent cannot commit any more, none of its steps.
 pub(super) fn is_superseded(log: Option<&CouponLog>, sent: &Sent, task: &OrderTask) -> bool {
     let step = log.and_then(|log| log.steps.iter().find(|step| step.number == sent.number));
-    step.is_some_and(|step| step.order != task.order || step.kind != sent.kind)
+    step.is_some_and(|step| step.order.as_ref() != Some(&task.order) || step.kind != sent.kind)
 }

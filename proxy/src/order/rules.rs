@@ -15,8 +15,10 @@
 //! | order returned it       | order done      | order done      | done            | done            |
 //!
 //! Bold: a step is written. *Done*: it had been done before, and the answer is the same. A lock that is over counts as
-//! unused; the order that held it may lock or redeem again like any other, as long as nobody else did. A lock holds the
+//! unused, whether the patrol has written that down or not; the order that held it may lock or redeem again like any other, as long as nobody else did. A lock holds the
 //! coupon past its end: what was locked in time is redeemed in time.
+
+pub mod due;
 
 use scrip_protocol::OrderId;
 use scrip_protocol::limits::COUPON_STEPS_MAX;
@@ -62,7 +64,8 @@ pub fn spent(step: &Step) -> i64 {
     match step.kind {
         StepKind::Redeemed => amount,
         StepKind::Returned => -amount,
-        StepKind::Locked | StepKind::Unlocked | StepKind::Barred | StepKind::Unspecified => 0,
+        StepKind::Locked | StepKind::Unlocked | StepKind::Barred => 0,
+        StepKind::Expired | StepKind::Freed | StepKind::Unspecified => 0,
     }
 }
 
@@ -98,11 +101,13 @@ impl Validity {
 
 /// Decides for one coupon at one time.
 pub fn decide(log: &CouponLog, validity: Validity, order: &OrderId, wish: Wish, now_ms: u64) -> Verdict {
-    let last_of_order = log.steps.iter().rev().find(|step| step.order == *order).map(|step| step.kind);
+    let last_of_order = log.steps.iter().rev().find(|step| step.order.as_ref() == Some(order)).map(|step| step.kind);
     let left = match last_of_order {
         Some(StepKind::Unlocked | StepKind::Barred) => Some(StepKind::Unlocked),
         Some(StepKind::Returned) => Some(StepKind::Returned),
-        Some(StepKind::Locked | StepKind::Redeemed | StepKind::Unspecified) | None => None,
+        // The last two have no order.
+        Some(StepKind::Locked | StepKind::Redeemed | StepKind::Unspecified | StepKind::Expired | StepKind::Freed)
+        | None => None,
     };
     let verdict = match wish {
         Wish::Lock { .. } | Wish::Redeem { .. } => take(log, validity, order, wish, left, now_ms),
@@ -120,8 +125,12 @@ pub fn decide(log: &CouponLog, validity: Validity, order: &OrderId, wish: Wish, 
 pub fn retrace(log: &CouponLog, validity: Validity) -> Result<(), (u16, String)> {
     let mut so_far = CouponLog { row: log.row, steps: Vec::with_capacity(log.steps.len()) };
     for step in &log.steps {
-        let wish = wish_of(step).ok_or((step.number, "a step of no kind".to_owned()))?;
-        match decide(&so_far, validity, &step.order, wish, step.at_ms) {
+        let verdict = match (&step.order, wish_of(step)) {
+            (Some(order), Some(wish)) => decide(&so_far, validity, order, wish, step.at_ms),
+            (None, None) => due::due(&so_far, validity, step.at_ms).map_or(Verdict::Done, Verdict::Append),
+            (Some(_), None) | (None, Some(_)) => return Err((step.number, "a step of no kind".to_owned())),
+        };
+        match verdict {
             Verdict::Append(decided) if decided == *step => so_far.steps.push(decided),
             Verdict::Append(decided) => {
                 let Step { number, kind, .. } = decided;
@@ -142,7 +151,7 @@ fn wish_of(step: &Step) -> Option<Wish> {
         (StepKind::Redeemed, _) => Wish::Redeem { amount_minor: step.amount_minor },
         (StepKind::Unlocked | StepKind::Barred, _) => Wish::Unlock,
         (StepKind::Returned, _) => Wish::Return,
-        (StepKind::Locked | StepKind::Unspecified, _) => return None,
+        (StepKind::Locked | StepKind::Unspecified | StepKind::Expired | StepKind::Freed, _) => return None,
     })
 }
 
@@ -213,7 +222,7 @@ fn give_back(log: &CouponLog, order: &OrderId, left: Option<StepKind>, now_ms: u
 }
 
 fn append(log: &CouponLog, order: &OrderId, (kind, hold, amount_minor): Draft, now_ms: u64) -> Verdict {
-    Verdict::Append(Step { number: log.next(), kind, order: order.clone(), hold, amount_minor, at_ms: now_ms })
+    Verdict::Append(Step { number: log.next(), kind, order: Some(order.clone()), hold, amount_minor, at_ms: now_ms })
 }
 
 #[cfg(test)]

@@ -11,7 +11,9 @@
 //! | `budget`     | budgets in money: grants, and what is spent                           |
 //! | `ledger`     | ledgers and fences                                                    |
 //! | `meta`       | templates, epochs, allotments                                         |
-//! | `outbox`     | events that wait to leave, and leases                                 |
+//! | `lease`      | work on a primary that one proxy does at a time                       |
+//! | `outbox`     | events that wait to leave                                             |
+//! | `patrol`     | the walk over all coupons of a primary                                |
 //! | `bulk`       | bulk jobs, their lists and their entries                              |
 //! | `terms`      | the servers behind the primaries, and their terms                     |
 //! | `dial`       | connecting, and whether it is the server that the topology means      |
@@ -30,11 +32,13 @@ pub mod check;
 mod dial;
 mod facts;
 mod failure;
+mod lease;
 mod ledger;
 mod limits;
 mod meta;
 pub mod migrate;
 mod outbox;
+mod patrol;
 mod pool;
 mod read;
 mod schema;
@@ -51,8 +55,10 @@ use scrip_protocol::TemplateId;
 use scrip_shard_config::{PrimaryId, Topology};
 
 pub use self::facts::{Flavour, ServerFacts};
+pub use self::lease::Leases;
 pub use self::limits::MysqlLimits;
 pub use self::outbox::Outbox;
+pub use self::patrol::Beat;
 pub use self::sql::keys::KEYS_MAX;
 pub use self::sql::record::RECORD_ROWS_MAX;
 pub(crate) use self::steps::Line as LogLine;

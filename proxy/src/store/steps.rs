@@ -47,8 +47,8 @@ pub struct Step {
     pub number: u16,
     /// What was done.
     pub kind: StepKind,
-    /// By which order.
-    pub order: OrderId,
+    /// By which order; none: what time has done, as the patrol wrote it down.
+    pub order: Option<OrderId>,
     /// Who holds the coupon after it.
     pub hold: Hold,
     /// What a redemption takes off, or what a return gives back; in minor units.

@@ -30,6 +30,18 @@ const EVENTS_WAITING_HELP: &str =
 const EVENTS_OLDEST_HELP: &str = "How long the oldest of them has waited; on the proxy that publishes them.";
 const EVENTS_LEADS_HELP: &str = "1 on the proxy that publishes the events of a primary.";
 
+/// Which share of its coupons the patrol of a primary has come by in this round.
+pub const PATROL_POSITION: &str = "scrip_patrol_position";
+/// When the last round of a patrol ended.
+pub const PATROL_LAST_ROUND: &str = "scrip_patrol_last_round_timestamp_seconds";
+/// Who patrols a primary.
+pub const PATROL_LEADS: &str = "scrip_patrol_leads";
+
+const PATROL_POSITION_HELP: &str = "Which share of a primary's tails the patrol has come by in this round, 0 to 1.";
+const PATROL_LAST_ROUND_HELP: &str =
+    "When this proxy's last full round of a primary ended, in seconds since 1970-01-01 UTC.";
+const PATROL_LEADS_HELP: &str = "1 on the proxy that patrols a primary.";
+
 /// Tells the recorder what each metric means.
 pub fn describe_all() {
     describe_gauge!(READY, Unit::Count, READY_HELP);
@@ -37,6 +49,9 @@ pub fn describe_all() {
     describe_gauge!(EVENTS_WAITING, Unit::Count, EVENTS_WAITING_HELP);
     describe_gauge!(EVENTS_OLDEST, Unit::Seconds, EVENTS_OLDEST_HELP);
     describe_gauge!(EVENTS_LEADS, Unit::Count, EVENTS_LEADS_HELP);
+    describe_gauge!(PATROL_POSITION, Unit::Count, PATROL_POSITION_HELP);
+    describe_gauge!(PATROL_LAST_ROUND, Unit::Seconds, PATROL_LAST_ROUND_HELP);
+    describe_gauge!(PATROL_LEADS, Unit::Count, PATROL_LEADS_HELP);
 }
 
 /// Takes over what `/healthz` would say; done when somebody asks for the metrics.
@@ -72,6 +87,9 @@ pub fn markdown() -> String {
         (EVENTS_WAITING, EVENTS_WAITING_HELP),
         (EVENTS_OLDEST, EVENTS_OLDEST_HELP),
         (EVENTS_LEADS, EVENTS_LEADS_HELP),
+        (PATROL_POSITION, PATROL_POSITION_HELP),
+        (PATROL_LAST_ROUND, PATROL_LAST_ROUND_HELP),
+        (PATROL_LEADS, PATROL_LEADS_HELP),
     ];
     for (name, help) in GAUGES.into_iter().chain(recorded) {
         let _ = writeln!(text, "| `{name}` | gauge | {help} |");

@@ -81,7 +81,7 @@ fn order(id: &str) -> OrderId {
 
 fn locked(number: u16, by: &str) -> Step {
     let hold = Hold::Locked { order: order(by), until_ms: 9_000 };
-    Step { number, kind: StepKind::Locked, order: order(by), hold, amount_minor: 0, at_ms: 5 }
+    Step { number, kind: StepKind::Locked, order: Some(order(by)), hold, amount_minor: 0, at_ms: 5 }
 }
 
 /// Logs: all steps of a batch or none, each number once, the last step is the state.
@@ -94,7 +94,7 @@ pub(crate) async fn steps(store: impl RecordStore) {
     let new = |user, step| NewStep { key: key(user), step, seen_on };
     assert_eq!(writer.append(&[], &[]).await, Ok(()));
     let longest = "\u{1f39f}".repeat(16);
-    let barred = Step { kind: StepKind::Barred, order: order("'; --\\"), ..locked(2, &longest) };
+    let barred = Step { kind: StepKind::Barred, order: Some(order("'; --\\")), ..locked(2, &longest) };
     writer.append(&[new(6, locked(1, &longest)), new(5, locked(1, "a"))], &[]).await.expect("appended");
     assert_eq!(writer.append(&[new(6, barred.clone()), new(5, locked(1, "b"))], &[]).await, Err(RecordError::Conflict));
     let elsewhere = NewStep { seen_on: seen_on + 1, ..new(6, barred.clone()) };
@@ -103,7 +103,7 @@ pub(crate) async fn steps(store: impl RecordStore) {
     let redeemed = Step {
         number: 2,
         kind: StepKind::Redeemed,
-        order: order("a"),
+        order: Some(order("a")),
         hold: Hold::Used { order: order("a") },
         amount_minor: 1_000_000_000_000_000,
         at_ms: 6,

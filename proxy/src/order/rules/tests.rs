@@ -156,7 +156,7 @@ fn a_log_that_is_nearly_full_takes_only_the_end_of_what_was_begun() {
     let mut log = fresh();
     let mut taken = 0;
     while let Verdict::Append(step) = decide(&log, IN_TIME, &order(&format!("order {taken}")), REDEEM, NOW) {
-        let name = step.order.clone();
+        let name = step.order.clone().expect("an order");
         log.steps.push(step);
         let Verdict::Append(back) = decide(&log, IN_TIME, &name, Wish::Return, NOW) else { panic!("returned") };
         log.steps.push(back);
@@ -176,7 +176,7 @@ fn a_log_that_was_changed_is_noticed() {
         change(&mut changed);
         retrace(&changed, IN_TIME).map_err(|(number, _)| number)
     };
-    assert_eq!(number(|log| log.steps[1].order = order("b")), Err(2), "locked by another");
+    assert_eq!(number(|log| log.steps[1].order = Some(order("b"))), Err(2), "locked by another");
     assert_eq!(number(|log| drop(log.steps.remove(0))), Err(2), "a gap");
     assert_eq!(number(|log| log.steps[1].hold = Hold::Unused), Err(2), "a state that does not follow");
     assert_eq!(number(|log| log.steps[3].amount_minor = 8), Err(4), "more back than was taken off");
@@ -216,7 +216,9 @@ proptest! {
                         Returned => prop_assert_eq!(using.take(), Some(own.clone())),
                         Locked => prop_assert_eq!(&before, &Hold::Unused),
                         Unlocked | Barred => {}
-                        StepKind::Unspecified => prop_assert!(false, "a step of no kind"),
+                        StepKind::Unspecified | StepKind::Expired | StepKind::Freed => {
+                            prop_assert!(false, "a step that no order writes");
+                        }
                     }
                     log.steps.push(step);
                     let again = decide(&log, IN_TIME, &own, wish, now_ms);

@@ -3,17 +3,14 @@
 //! Every call is one statement, or changes nothing that matters in two. What marks progress is bound to the lease: of a
 //! holder that was overtaken nothing is noted.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use mysql_async::Params;
-use mysql_async::prelude::FromRow;
 use scrip_shard_config::{PrimaryId, ShardId};
 
-use super::pool::Pool;
+use super::MysqlStore;
+use super::lease::Leases;
 use super::sql::outbox as sql;
-use super::{Inner, MysqlStore};
 use crate::store::events::{Backlog, Holder, OutboxRow, ShardProgress};
 use crate::store::{Run, StoreError};
 
@@ -23,32 +20,28 @@ const BACKLOG_MAX: u64 = 100_000;
 /// The outbox of one primary. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Outbox {
-    inner: Arc<Inner>,
-    primary: PrimaryId,
+    leases: Leases,
 }
 
 impl MysqlStore {
     /// The outbox of a primary.
     pub fn outbox(&self, primary: PrimaryId) -> Outbox {
-        Outbox { inner: Arc::clone(&self.inner), primary }
+        Outbox { leases: self.leases(primary) }
     }
 }
 
 impl Outbox {
     /// Of which primary it is.
     pub fn primary(&self) -> PrimaryId {
-        self.primary
+        self.leases.primary()
     }
 
-    /// Takes the lease if it is over, or keeps it; `None`: somebody else holds it. Repeating it is harmless.
+    /// See [`Leases::hold`].
     ///
     /// # Errors
     /// When the primary does not answer.
     pub async fn hold(&self, name: &'static str, owner: &str, lasts: Duration) -> Result<Option<Holder>, StoreError> {
-        let lasts_us = u64::try_from(lasts.as_micros()).unwrap_or(u64::MAX);
-        self.run(sql::LEASE_TAKE, (owner, owner, lasts_us, name, owner)).await?;
-        let terms: Vec<u64> = self.rows(sql::LEASE, (name, owner)).await?;
-        Ok(terms.first().map(|&term| Holder { name, owner: owner.to_owned(), term }))
+        self.leases.hold(name, owner, lasts).await
     }
 
     /// The first rows that have not left yet.
@@ -56,7 +49,7 @@ impl Outbox {
     /// # Errors
     /// When the primary does not answer.
     pub async fn unpublished(&self, count_max: u32) -> Result<Vec<OutboxRow>, StoreError> {
-        Ok(self.rows(sql::UNPUBLISHED, (count_max,)).await?.into_iter().map(row).collect())
+        Ok(self.leases.rows(sql::UNPUBLISHED, (count_max,)).await?.into_iter().map(row).collect())
     }
 
     /// The first rows that have left, of those with ids above `after` and up to `until`.
@@ -64,7 +57,7 @@ impl Outbox {
     /// # Errors
     /// When the primary does not answer.
     pub async fn published(&self, after: u64, until: u64, count_max: u32) -> Result<Vec<OutboxRow>, StoreError> {
-        Ok(self.rows(sql::PUBLISHED, (after, until, count_max)).await?.into_iter().map(row).collect())
+        Ok(self.leases.rows(sql::PUBLISHED, (after, until, count_max)).await?.into_iter().map(row).collect())
     }
 
     /// Notes that these rows have left.
@@ -75,7 +68,7 @@ impl Outbox {
         if ids.is_empty() {
             return Ok(());
         }
-        let pool = self.pool()?;
+        let pool = self.leases.pool()?;
         let mut lease = pool.lease().await?;
         let text = sql::published(ids, holder.name, &holder.owner, holder.term);
         let marked = lease.session.packet(&text, 1, pool.target().limits().control).await;
@@ -89,7 +82,7 @@ impl Outbox {
     /// # Errors
     /// When the primary does not answer.
     pub async fn shards(&self) -> Result<Vec<ShardProgress>, StoreError> {
-        let rows: Vec<(u16, String, u64, u64)> = self.rows(sql::SHARDS, ()).await?;
+        let rows: Vec<(u16, String, u64, u64)> = self.leases.rows(sql::SHARDS, ()).await?;
         let progress = |(shard, run, replay_after, replay_until)| ShardProgress {
             shard: ShardId(shard),
             run: Run(run),
@@ -105,7 +98,7 @@ impl Outbox {
     /// When the primary does not answer, or the lease is somebody else's.
     pub async fn born(&self, shard: ShardId, run: &Run, holder: &Holder) -> Result<(), StoreError> {
         let params = (holder.name, &holder.owner, holder.term, shard.0, &run.0);
-        self.run(sql::SHARD_BORN, params).await.map(drop)
+        self.leases.run(sql::SHARD_BORN, params).await.map(drop)
     }
 
     /// Notes that rows up to this id have left to the shard again.
@@ -114,7 +107,7 @@ impl Outbox {
     /// When the primary does not answer; they leave again then.
     pub async fn replayed(&self, progress: &ShardProgress, after: u64, holder: &Holder) -> Result<(), StoreError> {
         let params = (after, progress.shard.0, &progress.run.0, holder.name, &holder.owner, holder.term);
-        self.run(sql::REPLAYED, params).await.map(drop)
+        self.leases.run(sql::REPLAYED, params).await.map(drop)
     }
 
     /// Drops some rows that left that long ago; how many.
@@ -123,7 +116,7 @@ impl Outbox {
     /// When the primary does not answer.
     pub async fn drop_old(&self, retention: Duration, count_max: u32) -> Result<u64, StoreError> {
         let retention_ms = u64::try_from(retention.as_millis()).unwrap_or(u64::MAX);
-        self.run(sql::DROP_OLD, (retention_ms, count_max)).await
+        self.leases.run(sql::DROP_OLD, (retention_ms, count_max)).await
     }
 
     /// What waits.
@@ -131,36 +124,9 @@ impl Outbox {
     /// # Errors
     /// When the primary does not answer.
     pub async fn backlog(&self) -> Result<Backlog, StoreError> {
-        let rows: Vec<(u64, u64)> = self.rows(sql::BACKLOG, (BACKLOG_MAX,)).await?;
+        let rows: Vec<(u64, u64)> = self.leases.rows(sql::BACKLOG, (BACKLOG_MAX,)).await?;
         let (rows, oldest_at_ms) = rows.first().copied().unwrap_or_default();
         Ok(Backlog { rows, oldest_at_ms })
-    }
-
-    fn pool(&self) -> Result<&Pool, StoreError> {
-        Ok(&self.inner.backend(self.primary)?.pool)
-    }
-
-    async fn rows<R: FromRow + Send + 'static>(
-        &self,
-        text: &'static str,
-        params: impl Into<Params> + Send,
-    ) -> Result<Vec<R>, StoreError> {
-        let pool = self.pool()?;
-        let mut lease = pool.lease().await?;
-        let rows = lease.session.rows(text, params, pool.target().limits().read).await;
-        let rows = rows.map_err(|failed| failed.not_applied(&pool.target().whom()))?;
-        lease.keep();
-        Ok(rows)
-    }
-
-    /// One statement that commits by itself; how many rows it found.
-    async fn run(&self, text: &'static str, params: impl Into<Params> + Send) -> Result<u64, StoreError> {
-        let pool = self.pool()?;
-        let mut lease = pool.lease().await?;
-        let count = lease.session.run(text, params, pool.target().limits().control).await;
-        let count = count.map_err(|failed| failed.maybe_applied(&pool.target().whom(), 1))?;
-        lease.keep();
-        Ok(count)
     }
 }
 

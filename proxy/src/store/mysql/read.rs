@@ -15,7 +15,9 @@ use crate::store::{CouponRow, ListQuery, StoreError};
 /// User, template, seq, request, time of the claim; state and end of the lock after the last step.
 type Columns = (u64, u32, u16, Vec<u8>, u64, Option<u8>, Option<u64>);
 
-fn coupon((user, template, seq, request, claimed_at_ms, state, until_ms): Columns) -> Result<CouponRow, Failed> {
+pub(super) fn coupon(
+    (user, template, seq, request, claimed_at_ms, state, until_ms): Columns,
+) -> Result<CouponRow, Failed> {
     let status = CouponStatus::try_from(state.map_or(CouponStatus::Unused as i32, i32::from));
     Ok(CouponRow {
         user: UserId(user),

@@ -19,6 +19,7 @@ const PRIMARY: &[&str] = &[
     include_str!("migrations/primary_0003.sql"),
     include_str!("migrations/primary_0004.sql"),
     include_str!("migrations/primary_0005.sql"),
+    include_str!("migrations/primary_0006.sql"),
 ];
 const META: &[&str] = &[
     include_str!("migrations/meta_0001.sql"),

@@ -6,6 +6,7 @@
 pub(super) mod bulk;
 pub(super) mod keys;
 pub(super) mod outbox;
+pub(super) mod patrol;
 pub(super) mod record;
 pub(super) mod steps;
 pub(super) mod text;

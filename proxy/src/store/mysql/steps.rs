@@ -113,12 +113,13 @@ impl Line {
 }
 
 fn step(line: &StepLine) -> Result<Step, &'static str> {
-    let order = order_id(&line.order)?;
-    let holder = line.holder.as_deref().map(order_id).transpose()?.unwrap_or_else(|| order.clone());
+    let order = if line.order.is_empty() { None } else { Some(order_id(&line.order)?) };
+    let holder = line.holder.as_deref().map(order_id).transpose()?.or_else(|| order.clone());
+    let holder = holder.ok_or("a state that nobody holds");
     let hold = match CouponStatus::try_from(i32::from(line.state)) {
         Ok(CouponStatus::Unused) => Hold::Unused,
-        Ok(CouponStatus::Locked) => Hold::Locked { order: holder, until_ms: line.until_ms },
-        Ok(CouponStatus::Used) => Hold::Used { order: holder },
+        Ok(CouponStatus::Locked) => Hold::Locked { order: holder?, until_ms: line.until_ms },
+        Ok(CouponStatus::Used) => Hold::Used { order: holder? },
         Ok(CouponStatus::Unspecified | CouponStatus::Expired) | Err(_) => {
             return Err("a state that no step leads to");
         }

@@ -1,5 +1,6 @@
 //! Logs of coupons: reading them, and the packet that appends to them.
 
+use scrip_protocol::OrderId;
 use scrip_protocol::v1::{CouponStatus, EventBatch};
 use scrip_shard_config::Tail;
 
@@ -169,11 +170,11 @@ fn step(out: &mut Vec<u8>, NewStep { key, step, .. }: &NewStep) {
     }
     number(out, step.kind as u64);
     out.push(b',');
-    hex_text(out, step.order.as_str().as_bytes());
+    hex_text(out, step.order.as_ref().map_or("", OrderId::as_str).as_bytes());
     out.push(b',');
     number(out, state as u64);
     out.push(b',');
-    match holder.filter(|holder| **holder != step.order) {
+    match holder.filter(|holder| step.order.as_ref() != Some(*holder)) {
         None => out.extend_from_slice(b"NULL"),
         Some(holder) => hex_text(out, holder.as_str().as_bytes()),
     }
