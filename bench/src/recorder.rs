@@ -118,7 +118,10 @@ impl Recorder {
     pub(crate) fn refusals(&self) -> Vec<Refusal> {
         let refusal = |(number, count): (usize, &u64)| {
             let code = i32::try_from(number).ok().and_then(|number| Code::try_from(number).ok()).unwrap_or_default();
-            Refusal { code: code.as_str_name().trim_start_matches("CODE_").to_owned(), count: *count }
+            Refusal {
+                code: code.as_str_name().strip_prefix("CODE_").unwrap_or(code.as_str_name()).to_owned(),
+                count: *count,
+            }
         };
         self.codes.iter().enumerate().filter(|(_, count)| **count > 0).map(refusal).collect()
     }

@@ -63,7 +63,12 @@ impl Call {
         let left_ms = self.deadline.saturating_duration_since(now).as_millis().clamp(1, DEADLINE_MAX_MS.into());
         let operation = match &self.operation {
             Operation::Claim(claim) => Wire::Claim(self.wire_claim(claim)),
-            Operation::Other(operation) => (**operation).clone(),
+            Operation::Other(operation) => match &**operation {
+                Wire::ClaimByCode(claim) => {
+                    Wire::ClaimByCode(v1::ClaimByCode { attempt: self.wire_attempt(false), ..claim.clone() })
+                }
+                other => other.clone(),
+            },
         };
         Request { id, deadline_ms: left_ms as u32, operation: Some(operation) }
     }
@@ -84,7 +89,10 @@ impl Call {
                 | Wire::CreateBulkJob(_)
                 | Wire::AddBulkUsers(_)
                 | Wire::StartBulkJob(_)
-                | Wire::SetBulkJobState(_) => true,
+                | Wire::SetBulkJobState(_)
+                | Wire::CreateCodeBatch(_)
+                | Wire::RevokeCodeBatch(_)
+                | Wire::ClaimByCode(_) => true,
                 Wire::Hello(_)
                 | Wire::Ping(_)
                 | Wire::GetClaim(_)
@@ -96,7 +104,10 @@ impl Call {
                 | Wire::ListTemplates(_)
                 | Wire::GetBulkJob(_)
                 | Wire::ListBulkJobs(_)
-                | Wire::ListBulkResults(_) => false,
+                | Wire::ListBulkResults(_)
+                | Wire::GetCodeBatch(_)
+                | Wire::ListCodeBatches(_)
+                | Wire::ExportCodes(_) => false,
             },
         }
     }
@@ -166,6 +177,19 @@ fn fits(operation: &Wire, answer: &Answer) -> bool {
         Wire::GetBulkJob(get) => matches!(answer, Answer::BulkProgress(now) if now.job.job.get() == get.job_id),
         Wire::ListBulkJobs(_) => matches!(answer, Answer::BulkJobPage(_)),
         Wire::ListBulkResults(_) => matches!(answer, Answer::BulkResultPage(_)),
+        Wire::CreateCodeBatch(create) => {
+            matches!(answer, Answer::CodeBatch(batch) if batch.request_id.0 == *create.request_id)
+        }
+        Wire::GetCodeBatch(get) => matches!(answer, Answer::CodeBatch(batch) if batch.batch.get() == get.batch_id),
+        Wire::RevokeCodeBatch(revoke) => {
+            matches!(answer, Answer::CodeBatch(batch) if batch.batch.get() == revoke.batch_id)
+        }
+        Wire::ListCodeBatches(_) => matches!(answer, Answer::CodeBatchPage(_)),
+        Wire::ExportCodes(export) => matches!(
+            answer,
+            Answer::CodePage(page) if page.batch.get() == export.batch_id && page.first_index == export.first_index
+        ),
+        Wire::ClaimByCode(claim) => matches!(answer, Answer::Coupon(coupon) if coupon.user.get() == claim.user_id),
         Wire::Ping(ping) => matches!(answer, Answer::Pong(nonce) if *nonce == ping.nonce),
         Wire::Hello(_) => false,
     }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 mod arguments;
 mod bulk;
+mod codes;
 mod command;
 mod definition;
 mod order;

@@ -25,6 +25,7 @@ use crate::shared::{Shared, sweep};
 
 mod bulk;
 mod coupons;
+mod exchange;
 mod health;
 mod orders;
 mod quotes;
@@ -32,6 +33,7 @@ mod templates;
 
 pub use bulk::{Bulk, BulkResults};
 pub use coupons::CouponPages;
+pub use exchange::{Codes, ExportedCodes};
 pub use health::{ConnectionHealth, ConnectionState};
 
 /// No deadline is longer.

@@ -72,7 +72,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.code {
             Code::Unspecified => write!(f, "code {}", self.number)?,
-            code => f.write_str(code.as_str_name().trim_start_matches("CODE_"))?,
+            code => f.write_str(code.as_str_name().strip_prefix("CODE_").unwrap_or(code.as_str_name()))?,
         }
         if self.detail.is_empty() { Ok(()) } else { write!(f, ": {}", self.detail) }
     }

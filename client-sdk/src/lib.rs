@@ -23,7 +23,7 @@
 //! | `client`   | [`Client`] and its operations                                                       |
 //! | [`blocking`] | the same for code without a runtime                                               |
 //! | `stream`   | [`ClaimStream`]: many claims in flight without a task for each                      |
-//! | `coupon`, `order`, `template`, `rule`, `quote`, `bulk` | what goes in and comes out, typed       |
+//! | `coupon`, `order`, `template`, `rule`, `quote`, `bulk`, `exchange` | what goes in and comes out, typed       |
 //! | [`event`]  | facts about coupons, as a consumer of the streams reads them                        |
 //! | `error`, `failure` | an enum for each operation; what is known about a failure                   |
 //! | `config`, `secret` | what a client is told, and every violation of it                            |
@@ -43,6 +43,7 @@ mod delivery;
 mod dice;
 mod error;
 pub mod event;
+mod exchange;
 mod failure;
 mod link;
 mod order;
@@ -62,15 +63,17 @@ pub use bulk::{
     BulkCursor, BulkJob, BulkJobPage, BulkJobQuery, BulkJobState, BulkList, BulkOutcome, BulkProgress, BulkResult,
     BulkResultPage, NewBulkJob,
 };
-pub use client::{Bulk, BulkResults, Client, ConnectionHealth, ConnectionState, CouponPages};
+pub use client::{Bulk, BulkResults, Client, Codes, ConnectionHealth, ConnectionState, CouponPages, ExportedCodes};
 pub use config::{BackoffConfig, ClientConfig, ConfigError, RetryConfig, Violation};
 pub use coupon::{Claim, Coupon, CouponCounts, CouponCursor, CouponOrder, CouponPage, CouponQuery, CouponStatus};
 pub use error::{
-    AddBulkUsersError, ClaimError, ConnectError, CreateBulkJobError, CreateTemplateError, GetBulkJobError,
-    GetClaimError, GetCouponError, GetTemplateError, ListBulkJobsError, ListBulkResultsError, ListCouponsError,
-    ListTemplatesError, OrderError, PingError, ProxyFailure, QuoteError, ReplenishError, SetBulkJobStateError,
-    SetStatusError, StartBulkJobError, SubmitBulkJobError,
+    AddBulkUsersError, ClaimByCodeError, ClaimError, ConnectError, CreateBulkJobError, CreateCodeBatchError,
+    CreateTemplateError, ExportCodesError, GetBulkJobError, GetClaimError, GetCodeBatchError, GetCouponError,
+    GetTemplateError, ListBulkJobsError, ListBulkResultsError, ListCodeBatchesError, ListCouponsError,
+    ListTemplatesError, OrderError, PingError, ProxyFailure, QuoteError, ReplenishError, RevokeCodeBatchError,
+    SetBulkJobStateError, SetStatusError, StartBulkJobError, SubmitBulkJobError,
 };
+pub use exchange::{CodeBatch, CodeBatchPage, CodeBatchQuery, CodeBatchStatus, NewCodeBatch};
 pub use failure::Failure;
 pub use order::{CouponHistory, CouponStep, Redemption, StepKind};
 pub use quote::{
@@ -79,7 +82,7 @@ pub use quote::{
 pub use request_id::mint_request_id;
 pub use rule::{Applicability, Benefit, DailyLimit, Rules, Selection, Stacking};
 pub use scrip_protocol::v1::Code;
-pub use scrip_protocol::{BulkJobId, CouponId, Disposition, OrderId, RequestId, TemplateId, UserId};
+pub use scrip_protocol::{BulkJobId, CodeBatchId, CouponId, Disposition, OrderId, RequestId, TemplateId, UserId};
 pub use secret::Secret;
 pub use stream::{ClaimStream, Completion};
 pub use template::{StockChange, Template, TemplateDefinition, TemplatePage, TemplateQuery, TemplateStatus, Validity};

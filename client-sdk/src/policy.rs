@@ -30,6 +30,7 @@ pub(crate) enum Kind {
 pub(crate) fn advice(code: Code) -> Advice {
     match code {
         Code::RateLimited
+        | Code::CodeGuessing
         | Code::PrimaryUnavailable
         | Code::StockUnavailable
         | Code::MetaUnavailable
@@ -58,10 +59,20 @@ pub(crate) fn kind(code: Code) -> Kind {
 /// - The limit per user: the rows that fill it are never deleted, and none of them carries the request id. While the
 ///   earlier attempt is still running a pause can be lifted, stock can be replenished, and a new day can begin: those settle
 ///   nothing.
+/// - A code that is none, or that other users have used up: what it is never changes, and uses are never given back.
 /// - A coupon that others hold, or that the order is done with: the log has grown by a step since the earlier attempt read
 ///   it, and that step has the number of the attempt's own. Time alone, as in "expired", writes no step.
 pub(crate) fn settles_earlier_attempts(code: Code) -> bool {
-    matches!(code, Code::LimitReached | Code::CouponLocked | Code::CouponUsed | Code::CouponNotUsed | Code::OrderDone)
+    matches!(
+        code,
+        Code::LimitReached
+            | Code::CodeInvalid
+            | Code::CodeUsedUp
+            | Code::CouponLocked
+            | Code::CouponUsed
+            | Code::CouponNotUsed
+            | Code::OrderDone
+    )
 }
 
 /// Whether this answer to `Hello` means that people must mend something before this client is served.

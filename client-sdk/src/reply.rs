@@ -11,6 +11,7 @@ use scrip_protocol::v1::{Code, GoAway, Response};
 
 use crate::bulk::{BulkJob, BulkJobPage, BulkProgress, BulkResultPage};
 use crate::coupon::{Coupon, CouponCounts, CouponPage};
+use crate::exchange::{CodeBatch, CodeBatchPage, CodePage};
 use crate::failure::Failure;
 use crate::order::CouponHistory;
 use crate::quote::Quote;
@@ -34,6 +35,9 @@ pub(crate) enum Answer {
     BulkProgress(Box<BulkProgress>),
     BulkJobPage(BulkJobPage),
     BulkResultPage(BulkResultPage),
+    CodeBatch(CodeBatch),
+    CodeBatchPage(CodeBatchPage),
+    CodePage(CodePage),
 }
 
 pub(crate) type Outcome = Result<Answer, Failure>;
@@ -108,6 +112,9 @@ fn outcome(response: Response) -> Result<Outcome, Malformed> {
         Some(Wire::BulkProgress(progress)) => Answer::BulkProgress(Box::new(BulkProgress::from_wire(&progress)?)),
         Some(Wire::BulkJobPage(page)) => Answer::BulkJobPage(BulkJobPage::from_wire(&page)?),
         Some(Wire::BulkResultPage(page)) => Answer::BulkResultPage(BulkResultPage::from_wire(page)?),
+        Some(Wire::CodeBatch(batch)) => Answer::CodeBatch(CodeBatch::from_wire(&batch)?),
+        Some(Wire::CodeBatchPage(page)) => Answer::CodeBatchPage(CodeBatchPage::from_wire(&page)?),
+        Some(Wire::CodePage(page)) => Answer::CodePage(CodePage::from_wire(page)?),
         Some(Wire::Pong(pong)) => Answer::Pong(pong.nonce),
         Some(Wire::Welcome(_) | Wire::GoAway(_)) | None => return Err(Malformed("an OK without its result")),
     }))

@@ -6,6 +6,7 @@
 
 mod bulk;
 mod definition;
+mod exchange;
 mod order;
 mod quote;
 mod request;
@@ -20,6 +21,10 @@ pub use bulk::{
     check_set_bulk_job_state, check_start_bulk_job,
 };
 pub use definition::{check_definition, check_total_after};
+pub use exchange::{
+    check_claim_by_code, check_create_code_batch, check_export_codes, check_get_code_batch, check_list_code_batches,
+    check_revoke_code_batch,
+};
 pub use order::{
     check_get_coupon, check_lock_coupons, check_redeem_coupons, check_return_coupons, check_unlock_coupons,
 };
@@ -30,7 +35,7 @@ pub use request::{
 };
 pub use response::check_response;
 
-use crate::id::{BulkJobId, RequestId, TemplateId};
+use crate::id::{BulkJobId, CodeBatchId, RequestId, TemplateId};
 use crate::limits::{DETAIL_LEN_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, VALUE_LEN_MAX};
 
 /// One field that is not as it must be.
@@ -103,6 +108,12 @@ impl Violations {
     fn bulk_job_id(&mut self, field: &'static str, id: u32) {
         if BulkJobId::try_new(id).is_err() {
             self.add(field, id, "give the id that CreateBulkJob answered");
+        }
+    }
+
+    fn code_batch_id(&mut self, field: &'static str, id: u32) {
+        if CodeBatchId::try_new(id).is_err() {
+            self.add(field, id, "give the id that CreateCodeBatch answered");
         }
     }
 

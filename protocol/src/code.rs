@@ -181,6 +181,18 @@ codes! {
     BulkJobCancelled: Some(NotApplied), Some(Rules),
         "The bulk job was cancelled.",
         "Create another job for the users without a coupon.";
+    CodeInvalid: Some(NotApplied), Some(Rules),
+        "It is not a code of this deployment: mistyped, or made up; or no batch of codes has this id.",
+        "The detail says which symbol to look at; type it again.";
+    CodeUsedUp: Some(NotApplied), Some(Rules),
+        "Other users have used the code as often as it can be.",
+        "Stop asking with this code.";
+    CodeRevoked: Some(NotApplied), Some(Rules),
+        "The batch of the code was revoked, and the user had not used the code before.",
+        "Stop asking with this code.";
+    CodeGuessing: Some(NotApplied), Some(Rules),
+        "The caller has sent so many made-up codes that its codes are not looked at for a moment.",
+        "Try again after retry_after_ms; find out who of its users makes codes up.";
 
     CouponNotFound: Some(NotApplied), Some(Rules),
         "The id is not one of this deployment's, or no such coupon exists.",

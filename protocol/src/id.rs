@@ -35,6 +35,9 @@ pub enum IdError {
     /// The id of a bulk job is 1 to 4,294,967,295.
     #[error("the id of a bulk job is 1 to 4294967295, not 0")]
     BulkJobZero,
+    /// The id of a batch of codes is 1 to 16,777,215.
+    #[error("the id of a batch of codes is 1 to 16777215")]
+    CodeBatch,
 }
 
 /// A user of the caller's.
@@ -48,6 +51,10 @@ pub struct TemplateId(NonZeroU32);
 /// A bulk job: 1 to 4,294,967,295.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BulkJobId(NonZeroU32);
+
+/// A batch of exchange codes: 1 to 16,777,215, because a code has 24 bits for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CodeBatchId(NonZeroU32);
 
 /// What the caller minted for one request: 16 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -122,6 +129,19 @@ impl BulkJobId {
     }
 }
 
+impl CodeBatchId {
+    /// # Errors
+    /// [`IdError::CodeBatch`]
+    pub fn try_new(id: u32) -> Result<Self, IdError> {
+        NonZeroU32::new(id).filter(|id| id.get() < 1 << 24).map(Self).ok_or(IdError::CodeBatch)
+    }
+
+    /// The number itself.
+    pub fn get(self) -> u32 {
+        self.0.get()
+    }
+}
+
 impl fmt::Display for UserId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -135,6 +155,12 @@ impl fmt::Display for TemplateId {
 }
 
 impl fmt::Display for BulkJobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for CodeBatchId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }

@@ -11,7 +11,7 @@
 //! | [`v1`]     | the generated messages                               |
 //! | [`frame`]  | varint-length-delimited frames over a byte buffer    |
 //! | `codec`    | the same frames for tokio-util (feature `tokio`)     |
-//! | [`id`]     | identifiers: user, template, bulk job, request, coupon |
+//! | [`id`]     | identifiers: user, template, bulk job, batch of codes, request, coupon |
 //! | [`code`]   | what a code means: disposition, fault, cause, remedy |
 //! | [`limits`] | every limit, with the failure that it prevents       |
 //! | [`check`]  | are the fields of a message within the limits?       |
@@ -34,7 +34,7 @@ pub mod v1 {
 
 pub use check::Violation;
 pub use code::{Disposition, Fault};
-pub use id::{BulkJobId, CouponId, OrderId, RequestId, TemplateId, UserId};
+pub use id::{BulkJobId, CodeBatchId, CouponId, OrderId, RequestId, TemplateId, UserId};
 
 /// The version of the protocol that this crate speaks.
 pub const PROTOCOL_VERSION: u32 = 1;

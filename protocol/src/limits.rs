@@ -83,6 +83,12 @@ limits! {
         "a few bytes of a range making a proxy write rows for minutes";
     BULK_RATE_MAX: u32 = 1_000_000, "users a second",
         "a rate that no clock of a proxy can pace";
+    CODE_LEN_MAX: usize = 64, "bytes",
+        "a text of any length being taken apart as an exchange code";
+    CODE_BATCH_CODES_MAX: u32 = 10_000_000, "codes",
+        "a batch whose codes have no number in a code";
+    CODE_USES_MAX: u32 = 1_000_000, "users",
+        "a code that nobody could have meant to give away, written with three zeros too many";
     VALIDITY_MAX_S: u64 = 100 * 365 * 86_400, "seconds (a hundred years)",
         "an overflow where a validity is added to the time of the claim";
     DEFINITION_LEN_MAX: usize = 32 * 1024, "bytes",

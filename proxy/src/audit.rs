@@ -5,9 +5,10 @@
 //! that cannot be read makes the verdict incomplete, never clean.
 //!
 //! - `sql`: every query. `link`: a connection in a snapshot.
-//! - `meta`, `scan`, `logs`: what is read. `compare`: the checks, pure. `bulk`: both, for bulk jobs. `report`: what comes out.
+//! - `meta`, `scan`, `logs`: what is read. `compare`: the checks, pure. `bulk`, `codes`: both, for bulk jobs and exchange codes. `report`: what comes out.
 
 mod bulk;
+mod codes;
 mod compare;
 mod link;
 mod logs;

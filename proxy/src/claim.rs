@@ -186,7 +186,13 @@ pub(crate) fn refuse(ticket: Ticket, hidden: bool, code: Code, detail: &str) {
 /// A hint for callers whose trouble is likely to pass.
 const RETRY_AFTER_MS: u32 = 50;
 
+/// After so long guesses are allowed again.
+const GUESSING_RETRY_AFTER_MS: u32 = 1_000;
+
 fn retry_after_ms(code: Code) -> u32 {
+    if code == Code::CodeGuessing {
+        return GUESSING_RETRY_AFTER_MS;
+    }
     let soon = [Code::Overloaded, Code::PrimaryUnavailable, Code::StockUnavailable, Code::OutcomeUnknown];
     if soon.contains(&code) { RETRY_AFTER_MS } else { 0 }
 }

@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admission::caller::{Caller, Callers};
 use crate::bulk;
+use crate::exchange;
 use crate::flow::Flow;
 use crate::operation::Operation;
 use crate::outbox::{Outbox, Ticket};
@@ -36,6 +37,9 @@ pub type StartOperation = Arc<dyn Fn(Operation, Ticket, Instant) + Send + Sync>;
 
 /// Starts a request about bulk jobs, which answers by itself.
 pub type StartBulk = Arc<dyn Fn(bulk::desk::Operation, Ticket, Instant) + Send + Sync>;
+
+/// Starts a request about exchange codes, which answers by itself.
+pub type StartExchange = Arc<dyn Fn(exchange::desk::Operation, Ticket, Instant) + Send + Sync>;
 
 /// Bounds of connections; each is explained in the proxy's configuration.
 #[derive(Debug, Clone)]
@@ -68,6 +72,8 @@ pub struct Reception {
     pub start: StartOperation,
     /// Bulk jobs.
     pub bulk: StartBulk,
+    /// Exchange codes.
+    pub exchange: StartExchange,
     /// Who may call.
     pub callers: Callers,
     /// Bounds.

@@ -30,6 +30,11 @@ impl CouponKey {
         Self(bytes)
     }
 
+    /// To derive other keys from it.
+    pub(crate) fn bytes(&self) -> [u8; 16] {
+        self.0
+    }
+
     /// The key of 32 hexadecimal digits.
     #[must_use]
     pub fn from_hex(digits: &str) -> Option<Self> {

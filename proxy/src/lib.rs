@@ -25,6 +25,7 @@
 //! | [`patrol`] | what time has done to coupons, written down |
 //! | [`operation`] | everything that is not a claim |
 //! | [`bulk`] | bulk issue: lists of users, worked on beside live claims |
+//! | [`exchange`] | exchange codes: texts that prove themselves, and their uses |
 //! | [`quote`] | what coupons take off an order: pure |
 //! | [`store`] | traits, and the stores on Redis and MySQL |
 //! | [`pipeline`], [`tasks`], [`mod@run`] | starting it all |
@@ -42,6 +43,7 @@ pub mod connection;
 pub mod coupon_id;
 pub mod dial;
 pub mod events;
+pub mod exchange;
 pub mod flow;
 pub mod gate;
 pub mod generations;

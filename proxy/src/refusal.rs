@@ -5,6 +5,7 @@ use scrip_protocol::v1::Code;
 
 use crate::settle::SettleError;
 use crate::store::bulk::BulkError;
+use crate::store::exchange::ExchangeError;
 use crate::store::{FenceError, MetaError, StoreError};
 
 /// An answer other than OK.
@@ -62,6 +63,18 @@ impl Refusal {
             BulkError::Contended => Code::Contended,
             BulkError::Meta(error) => of_store(error, Code::MetaUnavailable, effect),
             BulkError::Primary { error, .. } => of_store(error, Code::PrimaryUnavailable, effect),
+        };
+        Self::new(code, error.to_string())
+    }
+
+    /// A request about exchange codes that failed.
+    pub fn of_exchange(error: &ExchangeError, effect: Effect) -> Self {
+        let code = match error {
+            ExchangeError::NotFound => Code::CodeInvalid,
+            ExchangeError::TemplateNotFound => Code::TemplateNotFound,
+            ExchangeError::RequestIdReused => Code::RequestIdReused,
+            ExchangeError::Full => Code::StoreRefused,
+            ExchangeError::Meta(error) => of_store(error, Code::MetaUnavailable, effect),
         };
         Self::new(code, error.to_string())
     }

@@ -21,6 +21,8 @@ use crate::config::{Config, Limits};
 use crate::connection::{ConnectionLimits, Reception};
 use crate::coupon_id::CouponIds;
 use crate::events;
+use crate::exchange;
+use crate::exchange::code::Codes;
 use crate::flow::{Errands, Flow, FlowLimits};
 use crate::keeper::Quiet;
 use crate::operation::Operations;
@@ -67,6 +69,12 @@ pub enum RunError {
 }
 
 type RealStores = Stores<RedisStockStore, MysqlStore, MysqlStore>;
+/// What callers ask besides claims and templates.
+struct Desks {
+    bulk: Desk<MysqlStore>,
+    exchange: exchange::desk::Desk<MysqlStore>,
+}
+
 type RealOperations = Operations<RedisStockStore, MysqlStore, MysqlStore>;
 
 /// Runs until `shutdown`, then drains.
@@ -94,7 +102,15 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()> + Send + 'st
     tasks.spawn(telemetry::upkeep(metrics.clone()));
     let runner = Runner::new(Arc::clone(&flow), stores.meta.clone(), rand::random(), tasks.clone());
     tasks.spawn(Arc::clone(&runner).run());
-    let desk = Desk::new(Arc::clone(&flow), stores.meta.clone(), tasks.clone());
+    let desks = Desks {
+        bulk: Desk::new(Arc::clone(&flow), stores.meta.clone(), tasks.clone()),
+        exchange: exchange::desk::Desk::new(
+            Arc::clone(&flow),
+            stores.meta.clone(),
+            Codes::new(&config.coupon_key),
+            tasks.clone(),
+        ),
+    };
     let stopped = CancellationToken::new();
     tasks.spawn(report_weak_settings(Arc::clone(&topology), config.mysql_limits()));
     announce(&config, &listener, &admin_listener)?;
@@ -102,7 +118,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()> + Send + 'st
     let admin = tokio::spawn(admin::serve(admin_listener, Arc::clone(&health), render(&flow, runner, metrics), stop));
     health.set(Component::Serving, Status::Up);
 
-    let reception = Arc::new(reception(&config, &topology, flow, operations, desk));
+    let reception = Arc::new(reception(&config, &topology, flow, operations, desks));
     let draining = {
         let health = Arc::clone(&health);
         async move {
@@ -194,13 +210,15 @@ fn reception(
     topology: &Topology,
     flow: Arc<Flow>,
     operations: RealOperations,
-    desk: Desk<MysqlStore>,
+    desks: Desks,
 ) -> Reception {
     let limits = &config.limits;
+    let Desks { bulk, exchange } = desks;
     Reception {
         flow,
         start: Arc::new(move |operation, ticket, deadline| operations.start(operation, ticket, deadline)),
-        bulk: Arc::new(move |operation, ticket, deadline| desk.start(operation, ticket, deadline)),
+        bulk: Arc::new(move |operation, ticket, deadline| bulk.start(operation, ticket, deadline)),
+        exchange: Arc::new(move |operation, ticket, deadline| exchange.start(operation, ticket, deadline)),
         callers: Callers::new(&config.callers, Instant::now()),
         limits: ConnectionLimits {
             frame_len_max: limits.frame_len_max,

@@ -7,6 +7,7 @@
 //! | [`RecordStore`] | the MySQL primaries: coupons, ledgers, fences         | [`mysql`]         |
 //! | [`MetaStore`]   | the meta schema: templates, epochs, allotments        | [`mysql`]         |
 //! | [`bulk::BulkStore`] | bulk jobs, their lists and their results            | [`mysql`]         |
+//! | [`exchange::ExchangeStore`] | batches of codes, and the uses of codes        | [`mysql`]         |
 //! | [`cache::CacheStore`] | the second level of the template cache          | [`redis`]         |
 //!
 //! Nothing behind these traits may send a release, an install or a record twice: each call is one attempt, and an
@@ -15,6 +16,7 @@
 pub mod bulk;
 pub mod cache;
 pub mod events;
+pub mod exchange;
 pub mod mysql;
 pub mod patrol;
 pub mod redis;

@@ -12,16 +12,20 @@ use scrip_shard_config::{Address, Local, SecretRef, StockSpec, Topology, local};
 const DATABASE: &str = "scrip_audit";
 /// The request id of bulk job 1.
 const BULK_REQUEST: &str = "6a6a6a6a6a6a6a6a6a6a6a6a6a6a6a6a";
-const PRIMARY_SCHEMA: [&str; 4] = [
+const PRIMARY_SCHEMA: [&str; 7] = [
     include_str!("../../../proxy/src/store/mysql/migrations/primary_0001.sql"),
     include_str!("../../../proxy/src/store/mysql/migrations/primary_0002.sql"),
     include_str!("../../../proxy/src/store/mysql/migrations/primary_0003.sql"),
+    include_str!("../../../proxy/src/store/mysql/migrations/primary_0004.sql"),
     include_str!("../../../proxy/src/store/mysql/migrations/primary_0005.sql"),
+    include_str!("../../../proxy/src/store/mysql/migrations/primary_0006.sql"),
+    include_str!("../../../proxy/src/store/mysql/migrations/primary_0007.sql"),
 ];
-const META_SCHEMA: [&str; 3] = [
+const META_SCHEMA: [&str; 4] = [
     include_str!("../../../proxy/src/store/mysql/migrations/meta_0001.sql"),
     include_str!("../../../proxy/src/store/mysql/migrations/meta_0002.sql"),
     include_str!("../../../proxy/src/store/mysql/migrations/meta_0003.sql"),
+    include_str!("../../../proxy/src/store/mysql/migrations/meta_0004.sql"),
 ];
 
 /// A change by hand on one primary (or on meta, which is on primary 0), how to undo it, and what the audit has to say.
@@ -155,6 +159,37 @@ const CASES: &[Case] = &[
         undo: "UPDATE stock_ledger SET epoch = 3 WHERE sub_stock = 4 AND stripe = 0",
         kind: Kind::FenceAboveMeta,
         words: "p01 template 1 sub-stock 04 a fence is above the epoch of meta: expected at most epoch 3, found 4",
+    },
+    Case {
+        primary: 0,
+        change: "DELETE FROM code_use WHERE use_no = 1",
+        undo: "INSERT INTO code_use VALUES (1, 1, 0, 1, 7, 0)",
+        kind: Kind::CodeUsesDiffer,
+        words: "p00 template 1 the uses of a code have a gap, or are too many: expected uses 1 to 1, found up to 2 of code 0 \
+                of batch 1",
+    },
+    Case {
+        primary: 0,
+        change: "INSERT INTO code_use VALUES (1, 1, 0, 3, 9, 0)",
+        undo: "DELETE FROM code_use WHERE use_no = 3",
+        kind: Kind::CodeUsesDiffer,
+        words: "p00 template 1 the uses of a code have a gap, or are too many: expected at most 2 a code, found use 3 of a \
+                code of batch 1",
+    },
+    Case {
+        primary: 0,
+        change: "INSERT INTO code_use VALUES (5, 1, 4, 1, 7, 0)",
+        undo: "DELETE FROM code_use WHERE tail = 5",
+        kind: Kind::CodeUnknown,
+        words: "p00 template 1 uses of a code that no batch has: expected codes below 4, found a use of code 4 of batch 1",
+    },
+    Case {
+        primary: 1,
+        change: "INSERT INTO code_use VALUES (4, 1, 3, 1, 7, 0)",
+        undo: "DELETE FROM code_use",
+        kind: Kind::CodeTailDiffers,
+        words: "p01 uses of a code stand where they do not belong: expected tails of this primary, found uses of codes under \
+                tail 0004",
     },
     Case {
         primary: 0,
@@ -321,7 +356,10 @@ fn seed(index: usize) -> String {
         }
     }
     sql.push_str(match index {
-        0 => "INSERT INTO bulk_entry VALUES (1, 1, 1, 37, 0, 5), (1, 3, 3, 1, 2, 5);",
+        0 => {
+            "INSERT INTO bulk_entry VALUES (1, 1, 1, 37, 0, 5), (1, 3, 3, 1, 2, 5); \
+             INSERT INTO code_use VALUES (1, 1, 0, 1, 7, 0), (1, 1, 0, 2, 8, 0);"
+        }
         _ => "INSERT INTO bulk_entry VALUES (1, 5003, 5003, 1, 2, 5);",
     });
     for (sub_stock, stripe, issued) in [(0, 0, 0), (0, 1, 3), (4, 0, 0), (4, 1, 3)] {
@@ -344,6 +382,7 @@ async fn seed_meta(database: &Database) {
              VALUES (1, 0, 10, 3, 3, 0), (1, 4, 10, 3, 3, 0); \
              INSERT INTO meta_budget VALUES (1, 0, 300); \
              INSERT INTO meta_bulk_job VALUES (1, UNHEX('{BULK_REQUEST}'), 1, 0, 0, 0, 7, 2, 3, 0); \
+             INSERT INTO meta_code_batch VALUES (1, REPEAT('c', 16), 1, 4, 2, 1, 0); \
              INSERT INTO meta_bulk_slice (job_id, primary_id, users, done, owner) VALUES (1, 0, 2, 1, 0), (1, 1, 1, 1, 0)"
         ),
     )

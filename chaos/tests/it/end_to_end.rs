@@ -8,6 +8,7 @@ mod bulk;
 mod claim;
 mod daily;
 mod events;
+mod exchange;
 mod frame;
 mod order;
 mod other_language;

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use scrip_client::{CouponId, Order, RequestId, TemplateDefinition, TemplateId};
 
 use super::bulk::BulkCommand;
+use super::codes::CodesCommand;
 use super::definition;
 use super::order::OrderCommand;
 use super::quote;
@@ -117,6 +118,9 @@ pub(crate) enum Command {
     /// One coupon to every user of a list: create, status, watch, pause, resume, cancel, list, results.
     #[command(subcommand)]
     Bulk(BulkCommand),
+    /// Exchange codes: create, show, list, revoke, export, claim.
+    #[command(subcommand)]
+    Codes(CodesCommand),
     /// Is a proxy there?
     Ping,
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::arguments::{Command, First, Status, Target, TemplateCommand};
 use super::show::{self, Trouble};
-use super::{announce, applied, bulk, definition, order, quote};
+use super::{announce, applied, bulk, codes, definition, order, quote};
 
 pub(super) async fn run(client: &Client, command: Command) -> Result<Value, Trouble> {
     match command {
@@ -19,6 +19,7 @@ pub(super) async fn run(client: &Client, command: Command) -> Result<Value, Trou
             Ok(applied("coupon", show::coupon(&coupon)))
         }
         Command::Bulk(command) => bulk::run(client, command).await,
+        Command::Codes(command) => codes::run(client, command).await,
         Command::Order(command) => order::run(client, command).await,
         Command::Coupon { user, coupon } => order::history(client, user, coupon).await,
         Command::Quote { user, order, coupons } => {

@@ -104,7 +104,7 @@ fn plain(value: &Value) -> String {
 }
 
 pub(super) fn name(code: Code) -> &'static str {
-    code.as_str_name().trim_start_matches("CODE_")
+    code.as_str_name().strip_prefix("CODE_").unwrap_or(code.as_str_name())
 }
 
 fn remedy_of(failures: &[ProxyFailure]) -> &'static str {

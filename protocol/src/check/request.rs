@@ -4,6 +4,10 @@ use super::bulk::{
     check_add_bulk_users, check_create_bulk_job, check_get_bulk_job, check_list_bulk_jobs, check_list_bulk_results,
     check_set_bulk_job_state, check_start_bulk_job,
 };
+use super::exchange::{
+    check_claim_by_code, check_create_code_batch, check_export_codes, check_get_code_batch, check_list_code_batches,
+    check_revoke_code_batch,
+};
 use super::order::{
     check_get_coupon, check_lock_coupons, check_redeem_coupons, check_return_coupons, check_unlock_coupons,
 };
@@ -60,6 +64,12 @@ fn check_operation(operation: &Operation) -> Vec<Violation> {
         Operation::GetBulkJob(get) => check_get_bulk_job(get),
         Operation::ListBulkJobs(list) => check_list_bulk_jobs(list),
         Operation::ListBulkResults(list) => check_list_bulk_results(list),
+        Operation::CreateCodeBatch(create) => check_create_code_batch(create),
+        Operation::GetCodeBatch(get) => check_get_code_batch(get),
+        Operation::ListCodeBatches(list) => check_list_code_batches(list),
+        Operation::RevokeCodeBatch(revoke) => check_revoke_code_batch(revoke),
+        Operation::ExportCodes(export) => check_export_codes(export),
+        Operation::ClaimByCode(claim) => check_claim_by_code(claim),
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Violation, Violations};
 use crate::id::CouponId;
 use crate::limits::{COUPON_STEPS_MAX, DETAIL_LEN_MAX, RETRY_AFTER_MAX_MS, SUB_STOCKS_MAX};
 use crate::v1::response::Result;
-use crate::v1::{BulkJob, BulkResult, Code, Coupon, CouponHistory, QuoteResult, Response, Template};
+use crate::v1::{BulkJob, BulkResult, Code, CodeBatch, Coupon, CouponHistory, QuoteResult, Response, Template};
 
 /// What is wrong with a response; empty: nothing. A client that finds something treats the outcome as unknown: the
 /// proxy is broken, or is not one.
@@ -32,6 +32,9 @@ pub fn check_response(response: &Response) -> Vec<Violation> {
         },
         Some(Result::BulkJobPage(page)) => page.jobs.iter().for_each(|job| check_bulk_job(&mut found, job)),
         Some(Result::BulkResultPage(page)) => page.results.iter().for_each(|one| check_bulk_result(&mut found, one)),
+        Some(Result::CodeBatch(batch)) => check_code_batch(&mut found, batch),
+        Some(Result::CodeBatchPage(page)) => page.batches.iter().for_each(|one| check_code_batch(&mut found, one)),
+        Some(Result::CodePage(page)) => found.code_batch_id("code_page.batch_id", page.batch_id),
         Some(Result::CouponCounts(_) | Result::Welcome(_) | Result::Pong(_) | Result::GoAway(_)) | None => {}
     }
     found.0
@@ -68,6 +71,12 @@ fn check_bulk_job(found: &mut Violations, job: &BulkJob) {
 fn check_bulk_result(found: &mut Violations, result: &BulkResult) {
     let len = if result.code() == Code::Ok { 16 } else { 0 };
     found.bytes("bulk_result.coupon_id", result.coupon_id.len(), len..=len);
+}
+
+fn check_code_batch(found: &mut Violations, batch: &CodeBatch) {
+    found.code_batch_id("code_batch.batch_id", batch.batch_id);
+    found.request_id("code_batch.request_id", &batch.request_id);
+    found.template_id("code_batch.template_id", batch.template_id);
 }
 
 fn check_quote_result(found: &mut Violations, quote: &QuoteResult) {

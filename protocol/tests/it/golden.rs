@@ -4,6 +4,7 @@
 //! `responses`.
 
 mod bulk;
+mod exchange;
 mod requests;
 mod responses;
 

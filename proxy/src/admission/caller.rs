@@ -27,6 +27,8 @@ pub struct Caller {
     /// Its name, for logs.
     pub name: String,
     limit: Option<RateLimit>,
+    /// Made-up exchange codes.
+    guesses: RateLimit,
 }
 
 impl Callers {
@@ -39,6 +41,7 @@ impl Callers {
             caller: Arc::new(Caller {
                 name: caller.name.clone(),
                 limit: caller.requests_per_s.map(|rate| RateLimit::new(rate as u64, start)),
+                guesses: RateLimit::new(caller.wrong_codes_per_s as u64, start),
             }),
         };
         Self(callers.iter().map(known).collect())
@@ -65,6 +68,18 @@ impl Caller {
     #[must_use]
     pub fn take(&self, now: Instant, want: u32) -> u32 {
         self.limit.as_ref().map_or(want, |limit| limit.take(now, want))
+    }
+
+    /// Whether its exchange codes are looked at now.
+    #[must_use]
+    pub fn may_guess(&self, now: Instant) -> bool {
+        self.guesses.left(now) > 0
+    }
+
+    /// It has sent a made-up exchange code.
+    pub fn guessed(&self, now: Instant) {
+        // Those that were looked at side by side may be more than were left.
+        let _ = self.guesses.take(now, 1);
     }
 }
 
@@ -106,6 +121,13 @@ impl RateLimit {
         }
     }
 
+    /// How many could be taken.
+    #[must_use]
+    pub fn left(&self, now: Instant) -> u64 {
+        let now = self.ticks(now).saturating_add(TICKS_PER_S);
+        now.saturating_sub(self.spent.load(Ordering::Relaxed).max(now - TICKS_PER_S)) / self.cost
+    }
+
     fn ticks(&self, now: Instant) -> u64 {
         let nanos = now.saturating_duration_since(self.start).as_nanos();
         u64::try_from(nanos).unwrap_or(u64::MAX).saturating_mul(16)
@@ -131,6 +153,7 @@ mod tests {
             name: name.to_owned(),
             token: Secret::new(token.to_owned()),
             requests_per_s,
+            wrong_codes_per_s: 10,
         };
         Callers::new(&[caller("shop", "shop-token-123456", None), caller("app", "app-token-1234567", Some(2))], start)
     }
@@ -160,6 +183,18 @@ mod tests {
         assert_eq!(at(10, 50), 10);
         assert_eq!(at(5, 50), 0, "an older now takes nothing");
         assert_eq!(at(60_000, 5000), 1000, "never more than one second's");
+    }
+
+    #[test]
+    fn codes_are_not_looked_at_after_a_second_s_guesses() {
+        let start = Instant::now();
+        let shop = callers(start).authenticate("shop", "shop-token-123456").expect("known");
+        for _ in 0..10 {
+            assert!(shop.may_guess(start));
+            shop.guessed(start);
+        }
+        assert!(!shop.may_guess(start));
+        assert!(shop.may_guess(start + Duration::from_millis(100)), "one more after a tenth of a second");
     }
 
     #[test]

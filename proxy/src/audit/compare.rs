@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use scrip_shard_config::PrimaryId;
 
 use super::bulk;
+use super::codes;
 use super::logs::Flaw;
 use super::meta::{Key, MetaView, Template};
 use super::report::{Finding, Kind};
@@ -63,6 +64,7 @@ pub(super) fn compare(evidence: &Evidence<'_>) -> Vec<Finding> {
         users(&mut findings, *id, scan, evidence.after);
         places(&mut findings, *id, scan);
         findings.extend(bulk::compare(*id, &evidence.before.jobs, &scan.lists));
+        findings.extend(codes::compare(*id, &evidence.after.batches, &scan.codes));
         logs(&mut findings, *id, scan);
         budgets(&mut findings, *id, scan, evidence);
     }

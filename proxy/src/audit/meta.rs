@@ -7,6 +7,7 @@ use scrip_protocol::v1::template_definition::Validity;
 use scrip_protocol::v1::{TemplateDefinition, TemplateStatus};
 
 use super::bulk;
+use super::codes;
 use super::link::{Link, LinkError};
 use super::sql;
 
@@ -56,6 +57,7 @@ pub(super) struct MetaView {
     /// What each primary was granted of a template's budget, in minor units.
     pub(super) grants: BTreeMap<(u32, u16), u64>,
     pub(super) jobs: bulk::Jobs,
+    pub(super) batches: codes::Batches,
 }
 
 type TemplateRow = (u32, Vec<u8>, i32, u64, bool, u64, Vec<u8>, u16);
@@ -74,6 +76,7 @@ impl MetaView {
             sub_stocks: sub_stocks.collect(),
             grants: grants.into_iter().map(|(template, primary, granted)| ((template, primary), granted)).collect(),
             jobs: bulk::jobs(link).await?,
+            batches: codes::batches(link).await?,
         })
     }
 }

@@ -59,6 +59,12 @@ pub enum Kind {
     BulkPending,
     /// A result of a bulk job says that there is a coupon, and there is none; or the other way round.
     BulkResultDiffers,
+    /// The uses of an exchange code are not numbered 1, 2, ..., or are more than it has.
+    CodeUsesDiffer,
+    /// There are uses of an exchange code that no batch has.
+    CodeUnknown,
+    /// Uses of an exchange code stand under another tail, or on another primary, than theirs.
+    CodeTailDiffers,
 }
 
 impl Kind {
@@ -81,7 +87,10 @@ impl Kind {
             | Kind::LogBroken
             | Kind::BulkListDiffers
             | Kind::BulkPending
-            | Kind::BulkResultDiffers => 3,
+            | Kind::BulkResultDiffers
+            | Kind::CodeUsesDiffer
+            | Kind::CodeUnknown
+            | Kind::CodeTailDiffers => 3,
             Kind::SeqGap | Kind::LimitExceeded | Kind::DailyLimitExceeded | Kind::TailDiffers | Kind::ForeignTail => 4,
             Kind::LedgerDiffers | Kind::LogWithoutCoupon => 5,
         }
@@ -112,6 +121,9 @@ impl Kind {
             Kind::BulkListDiffers => "a list has not the users that it was started with",
             Kind::BulkPending => "a job has ended, and users have no result",
             Kind::BulkResultDiffers => "results are not as the coupons",
+            Kind::CodeUsesDiffer => "the uses of a code have a gap, or are too many",
+            Kind::CodeUnknown => "uses of a code that no batch has",
+            Kind::CodeTailDiffers => "uses of a code stand where they do not belong",
         }
     }
 }

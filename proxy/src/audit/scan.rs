@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use scrip_shard_config::{PrimaryId, Tail, Topology};
 
 use super::bulk;
+use super::codes::Codes;
 use super::link::{Link, LinkError};
 use super::logs::Logs;
 use super::meta::{DailyLimit, Key, MetaView};
@@ -88,6 +89,7 @@ pub(super) struct Scan {
     pub(super) misplaced: Vec<Misplaced>,
     pub(super) foreign_tails: Vec<ForeignTail>,
     pub(super) lists: BTreeMap<u32, bulk::List>,
+    pub(super) codes: Codes,
     pub(super) logs: Logs,
 }
 
@@ -116,6 +118,7 @@ impl Scan {
         scan.logs = Logs::read(link, before).await?;
         scan.above_daily_limit = above_daily_limit(link, &scan.coupons, before).await?;
         scan.lists = bulk::lists(link, &before.jobs).await?;
+        scan.codes = Codes::read(link, id, topology).await?;
         Ok(scan)
     }
 }

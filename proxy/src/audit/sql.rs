@@ -72,3 +72,14 @@ pub(super) const LIST: &str = "SELECT COUNT(*), CAST(COALESCE(SUM(e.result = 0),
      CAST(COALESCE(SUM(e.result > 1 AND c.seq IS NOT NULL), 0) AS UNSIGNED) FROM bulk_entry e \
      LEFT JOIN coupon c ON c.tail = e.tail AND c.user_id = e.user_id AND c.template_id = ? AND c.request_id = \
      UNHEX(LEFT(SHA2(CONCAT('scrip bulk ', ?, ' ', e.user_id), 256), 32)) WHERE e.job_id = ?";
+
+/// Every batch of exchange codes.
+pub(super) const CODE_BATCHES: &str = "SELECT batch_id, template_id, count, uses FROM meta_code_batch";
+/// The uses of each batch's codes, and whether one stands under another tail than `exchange::home` names.
+pub(super) const CODE_USES: &str = "SELECT batch_id, MAX(code_index), MAX(use_no), \
+     CAST(SUM(tail <> (batch_id + code_index) % 10000) AS UNSIGNED) FROM code_use GROUP BY batch_id";
+/// Codes whose uses have a gap, in the order of the primary key.
+pub(super) const CODE_GAPS: &str = "SELECT batch_id, code_index, COUNT(*), MAX(use_no) FROM code_use \
+     GROUP BY tail, batch_id, code_index HAVING MIN(use_no) <> 1 OR MAX(use_no) <> COUNT(*) LIMIT ?";
+/// The tails that have uses of codes here: jumps from one to the next.
+pub(super) const CODE_TAILS: &str = "SELECT DISTINCT tail FROM code_use";

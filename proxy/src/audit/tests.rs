@@ -26,6 +26,7 @@ fn meta() -> MetaView {
         templates: BTreeMap::from([(7, template)]),
         sub_stocks: BTreeMap::from([((7, 0), sub_stock), ((7, 3), sub_stock)]),
         jobs: BTreeMap::new(),
+        batches: BTreeMap::new(),
     }
 }
 

@@ -85,6 +85,8 @@ section! {
         token: Secret = Required(Token, "{ file = \"demo.token\" }");
         /// Requests a second, on each proxy. Prevents that one caller takes the room of the others.
         requests_per_s: Option<usize> = Optional(Count(1..=10_000_000), "100000", "not limited");
+        /// Made-up exchange codes a second, on each proxy; above it no code of the caller is looked at. Prevents guessing.
+        wrong_codes_per_s: usize = Or("10", Count(1..=1_000_000));
     }
 }
 

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use scrip_protocol::v1::request::Operation as Asked;
 use scrip_protocol::v1::response::Result as Answer;
-use scrip_protocol::v1::{Claim, Code, GetClaim, Hello, Pong, Request, Welcome};
+use scrip_protocol::v1::{Claim, ClaimByCode, Code, GetClaim, Hello, Pong, Request, Welcome};
 use scrip_protocol::{PROTOCOL_VERSION, RequestId, TemplateId, UserId, check};
 use tokio::time::Instant;
 
 use super::Connection;
 use crate::bulk::desk::Operation as Bulk;
 use crate::claim::{Attempt, refuse};
+use crate::exchange::desk::Operation as Exchange;
 use crate::flow::{Arrival, Purpose};
 use crate::operation::Operation;
 use crate::outbox::Ticket;
@@ -30,7 +31,11 @@ impl Connection {
             Asked::Hello(hello) => return self.hello(&hello, ticket),
             _ => {}
         }
-        let resend = matches!(&asked, Asked::Claim(claim) if claim.attempt >= 2);
+        let resend = match &asked {
+            Asked::Claim(claim) => claim.attempt >= 2,
+            Asked::ClaimByCode(claim) => claim.attempt >= 2,
+            _ => false,
+        };
         if let Err((code, detail)) = self.admit(now) {
             return refuse(ticket, resend, code, detail);
         }
@@ -62,6 +67,12 @@ impl Connection {
             Asked::GetBulkJob(get) => (self.reception.bulk)(Bulk::Get(get), ticket, deadline),
             Asked::ListBulkJobs(list) => (self.reception.bulk)(Bulk::List(list), ticket, deadline),
             Asked::ListBulkResults(list) => (self.reception.bulk)(Bulk::Results(list), ticket, deadline),
+            Asked::CreateCodeBatch(create) => (self.reception.exchange)(Exchange::Create(create), ticket, deadline),
+            Asked::GetCodeBatch(get) => (self.reception.exchange)(Exchange::Get(get), ticket, deadline),
+            Asked::ListCodeBatches(list) => (self.reception.exchange)(Exchange::List(list), ticket, deadline),
+            Asked::RevokeCodeBatch(revoke) => (self.reception.exchange)(Exchange::Revoke(revoke), ticket, deadline),
+            Asked::ExportCodes(export) => (self.reception.exchange)(Exchange::Export(export), ticket, deadline),
+            Asked::ClaimByCode(claim) => self.claim_by_code(claim, ticket, deadline),
             // Answered above.
             Asked::Ping(_) | Asked::Hello(_) => drop(ticket),
         }
@@ -129,6 +140,12 @@ impl Connection {
         };
         let purpose = Purpose::Claim(attempt);
         self.arrive(claim.user_id, claim.template_id, &claim.request_id, purpose, ticket, deadline, now_ms);
+    }
+
+    fn claim_by_code(&self, claim: ClaimByCode, ticket: Ticket, deadline: Instant) {
+        // Admission has seen to it that there is a caller.
+        let Some(caller) = self.caller.clone() else { return };
+        (self.reception.exchange)(Exchange::Claim(claim, caller), ticket, deadline);
     }
 
     fn get_claim(&self, get: &GetClaim, ticket: Ticket, deadline: Instant, now_ms: u64) {

@@ -30,6 +30,7 @@ mod budget;
 mod bulk;
 pub mod check;
 mod dial;
+mod exchange;
 mod facts;
 mod failure;
 mod lease;

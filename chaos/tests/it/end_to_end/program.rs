@@ -8,6 +8,7 @@ cases! {
     the_command_line_creates_claims_and_lists on Scene::shared;
     the_command_line_quotes_by_rules_from_a_file on Scene::shared;
     the_command_line_issues_in_bulk on Scene::shared;
+    the_command_line_makes_and_claims_codes on Scene::shared;
 }
 
 async fn own(server: std::path::PathBuf) -> Scene {
@@ -178,5 +179,41 @@ mod cases {
         }
         let listed = run(scene, "scrip", &["bulk", "list"]).await;
         assert!(text(&listed).contains(&format!("job={id} ")), "{}", text(&listed));
+    }
+
+    pub(super) async fn the_command_line_makes_and_claims_codes(scene: &Scene) {
+        let (template, folder) = (scene.template(1_000, 1).await, tempfile::tempdir().expect("a folder"));
+        let (template, file) = (template.to_string(), folder.path().join("codes.csv").display().to_string());
+        let request = "00112233445566778899aabbccddeeff";
+        let create = ["--json", "codes", "create", "--template", &template, "--count", "700", "--request-id", request];
+        let created = run(scene, "scrip", &create).await;
+        let created: serde_json::Value = serde_json::from_slice(&created.stdout).expect("JSON");
+        let again = run(scene, "scrip", &create).await;
+        let again: serde_json::Value = serde_json::from_slice(&again.stdout).expect("JSON");
+        assert_eq!(created, again);
+        let id = created["batch"]["batch"].to_string();
+
+        let written = run(scene, "scrip", &["codes", "export", &id, "--output", &file]).await;
+        assert!(written.status.success(), "{}", text(&written));
+        let codes = std::fs::read_to_string(&file).expect("codes");
+        let codes = rows(&codes);
+        assert_eq!(codes.len(), 700);
+        let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&file).expect("a file"));
+        assert_eq!(mode & 0o777, 0o600, "a code is money");
+
+        let claim = ["codes", "claim", "--user", "770001", "--code", codes[699][0]];
+        let claimed = run(scene, "scrip", &claim).await;
+        assert!(text(&claimed).contains("replayed: false"), "{}", text(&claimed));
+        let claimed = run(scene, "scrip", &claim).await;
+        assert!(text(&claimed).contains("replayed: true"), "{}", text(&claimed));
+        let other = run(scene, "scrip", &["codes", "claim", "--user", "770002", "--code", codes[699][0]]).await;
+        assert_eq!(other.status.code(), Some(1), "{}", text(&other));
+        assert!(text(&other).contains("CODE_USED_UP"), "{}", text(&other));
+        let revoked = run(scene, "scrip", &["codes", "revoke", &id]).await;
+        assert!(text(&revoked).contains("status: revoked"), "{}", text(&revoked));
+        for command in [vec!["codes", "show", &id], vec!["codes", "list"]] {
+            let shown = run(scene, "scrip", &command).await;
+            assert!(shown.status.success() && text(&shown).contains("revoked"), "{}", text(&shown));
+        }
     }
 }

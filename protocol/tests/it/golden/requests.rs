@@ -11,7 +11,7 @@ use scrip_protocol::v1::{
 };
 
 /// How many operations there are.
-pub(super) const OPERATIONS: usize = 24;
+pub(super) const OPERATIONS: usize = 30;
 
 /// The name of an operation in the names of the vectors.
 pub(super) fn operation(operation: &Operation) -> &'static str {
@@ -40,6 +40,12 @@ pub(super) fn operation(operation: &Operation) -> &'static str {
         Operation::GetBulkJob(_) => "get_bulk_job",
         Operation::ListBulkJobs(_) => "list_bulk_jobs",
         Operation::ListBulkResults(_) => "list_bulk_results",
+        Operation::CreateCodeBatch(_) => "create_code_batch",
+        Operation::GetCodeBatch(_) => "get_code_batch",
+        Operation::ListCodeBatches(_) => "list_code_batches",
+        Operation::RevokeCodeBatch(_) => "revoke_code_batch",
+        Operation::ExportCodes(_) => "export_codes",
+        Operation::ClaimByCode(_) => "claim_by_code",
     }
 }
 
@@ -110,6 +116,7 @@ pub(super) fn cases() -> Vec<(&'static str, Request)> {
     cases.extend(of_orders());
     cases.extend(of_operators());
     cases.extend(super::bulk::operations());
+    cases.extend(super::exchange::operations());
     cases.extend(quotes());
     let named = |(name, id, deadline_ms, operation)| (name, Request { id, deadline_ms, operation: Some(operation) });
     cases.into_iter().map(named).collect()

@@ -10,7 +10,7 @@ use scrip_protocol::v1::{
 use super::requests::{definition, fixed};
 
 /// How many kinds of results there are.
-pub(super) const RESULTS: usize = 17;
+pub(super) const RESULTS: usize = 20;
 
 /// The name of a result in the names of the vectors.
 pub(super) fn result(result: &Result) -> &'static str {
@@ -32,12 +32,15 @@ pub(super) fn result(result: &Result) -> &'static str {
         Result::BulkProgress(_) => "bulk_progress",
         Result::BulkJobPage(_) => "bulk_job_page",
         Result::BulkResultPage(_) => "bulk_result_page",
+        Result::CodeBatch(_) => "code_batch",
+        Result::CodeBatchPage(_) => "code_batch_page",
+        Result::CodePage(_) => "code_page",
     }
 }
 
 pub(super) fn cases() -> Vec<(&'static str, Response)> {
-    let mut cases: Vec<_> =
-        results().into_iter().chain(super::bulk::results()).map(|(name, id, result)| (name, ok(id, result))).collect();
+    let results = results().into_iter().chain(super::bulk::results()).chain(super::exchange::results());
+    let mut cases: Vec<_> = results.map(|(name, id, result)| (name, ok(id, result))).collect();
     cases.extend(refusals());
     cases
 }

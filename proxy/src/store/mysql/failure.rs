@@ -19,7 +19,7 @@ pub(super) const ER_NO_SUCH_TABLE: u16 = 1146;
 /// A lock was waited for too long. Only the statement is undone, so a ROLLBACK must follow.
 const ER_LOCK_WAIT_TIMEOUT: u16 = 1205;
 /// Chosen as the victim of a deadlock.
-const ER_LOCK_DEADLOCK: u16 = 1213;
+pub(super) const ER_LOCK_DEADLOCK: u16 = 1213;
 
 /// Why a packet was not carried out to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,11 +20,13 @@ const PRIMARY: &[&str] = &[
     include_str!("migrations/primary_0004.sql"),
     include_str!("migrations/primary_0005.sql"),
     include_str!("migrations/primary_0006.sql"),
+    include_str!("migrations/primary_0007.sql"),
 ];
 const META: &[&str] = &[
     include_str!("migrations/meta_0001.sql"),
     include_str!("migrations/meta_0002.sql"),
     include_str!("migrations/meta_0003.sql"),
+    include_str!("migrations/meta_0004.sql"),
 ];
 
 impl Part {

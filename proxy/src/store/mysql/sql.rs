@@ -4,6 +4,7 @@
 //! statements on the claim path: a packet with several statements is one round trip, and no slower.
 
 pub(super) mod bulk;
+pub(super) mod exchange;
 pub(super) mod keys;
 pub(super) mod outbox;
 pub(super) mod patrol;
