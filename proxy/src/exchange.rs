@@ -14,6 +14,8 @@
 //! - The claim of a use goes through the ordinary pipeline, under the request id that [`request_of`] derives from batch,
 //!   index and number of the use. The primary key of the coupon makes it one coupon.
 //! - So a code gives at most as many coupons as it has uses.
+//!   What this rests on is the durability of the code's primary: if it fails over to a replica without its last commits, the
+//!   uses in them can be taken again, by other users. Stock and limits per user still hold, since they do not ask uses.
 //! - A claim that is refused (the limit per user, sold out, a paused template) leaves the use with its user: a twin of the
 //!   request may be in flight, and would give the use a second coupon if another user could have it. The user can ask
 //!   again. What the snapshot of templates refuses for good is refused before a use is taken.

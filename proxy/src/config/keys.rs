@@ -69,7 +69,8 @@ section! {
         admin_listen: SocketAddr = Or("127.0.0.1:7401", Listen);
         /// Written in one step once both listeners accept: JSON with `listen`, `admin_listen` and `pid`.
         ready_file: Option<PathBuf> = Optional(FilePath, "\"proxy-a.ready\"", "not written");
-        /// The AES-128 key that makes coupon ids; the same on every proxy of a deployment, for as long as its coupons live.
+        /// The AES-128 key that makes coupon ids and exchange codes; the same on every proxy of a deployment, for as long as its
+        /// coupons and codes live.
         coupon_key: CouponKey = Required(Key, "{ file = \"coupon.key\" }");
         /// Threads that serve.
         worker_threads: Option<usize> = Optional(Count(1..=1024), "2", "one a core");
