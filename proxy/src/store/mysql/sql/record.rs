@@ -79,18 +79,23 @@ impl RecordPacket {
         }
     }
 
+    /// What most ledger rows get is said once, for all that are not named: the server goes through the list for every row,
+    /// and a batch of hundreds of templates is mostly single coupons.
     fn added(&mut self) {
-        if let [(_, count)] = self.counts[..] {
-            number(&mut self.text, count);
-            return;
+        let usual = usual(&self.counts);
+        let mut others = self.counts.iter().filter(|(_, count)| *count != usual).peekable();
+        if others.peek().is_none() {
+            return number(&mut self.text, usual);
         }
         self.text.extend_from_slice(b"CASE");
-        for (ledger, count) in &self.counts {
+        for (ledger, count) in others {
             self.text.extend_from_slice(b" WHEN ");
             key(&mut self.text, ledger);
             self.text.extend_from_slice(b" THEN ");
             number(&mut self.text, *count);
         }
+        self.text.extend_from_slice(b" ELSE ");
+        number(&mut self.text, usual);
         self.text.extend_from_slice(b" END");
     }
 
@@ -125,6 +130,15 @@ impl RecordPacket {
             columns(text, row);
         }
     }
+}
+
+/// The count that most of them have; of several the smallest.
+fn usual(counts: &[(Ledger, u64)]) -> u64 {
+    let mut sorted: Vec<u64> = counts.iter().map(|(_, count)| *count).collect();
+    sorted.sort_unstable();
+    let groups = sorted.chunk_by(|a, b| a == b);
+    // The last of equals wins, so they are gone through from the largest count down.
+    groups.rev().max_by_key(|group| group.len()).map_or(0, |group| group[0])
 }
 
 fn tail(row: &NewCoupon) -> u16 {

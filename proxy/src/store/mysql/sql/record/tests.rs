@@ -52,8 +52,7 @@ fn rows_and_ledgers_are_sorted_and_two_epochs_of_a_ledger_count_twice() {
     check(
         &[coupon(20_007, 2, 8), coupon(10_003, 1, 6), coupon(10_005, 2, 9), coupon(7, 1, 6)],
         "BEGIN;UPDATE stock_ledger FORCE INDEX (PRIMARY) SET issued=issued+CASE WHEN template_id=9 AND sub_stock=1 \
-         AND stripe=1 THEN 2 WHEN template_id=9 AND sub_stock=2 AND stripe=1 THEN 1 WHEN template_id=9 AND \
-         sub_stock=2 AND stripe=1 THEN 1 END WHERE (template_id=9 AND sub_stock=1 AND stripe=1 AND epoch=6 AND \
+         AND stripe=1 THEN 2 ELSE 1 END WHERE (template_id=9 AND sub_stock=1 AND stripe=1 AND epoch=6 AND \
          server=x'00000000000000000000000000000000') OR (template_id=9 AND sub_stock=2 AND stripe=1 AND epoch=8 AND \
          server=x'00000000000000000000000000000000') OR (template_id=9 AND sub_stock=2 AND stripe=1 AND epoch=9 AND \
          server=x'00000000000000000000000000000000');INSERT INTO coupon \
