@@ -106,8 +106,10 @@ impl<W: RecordWriter, R: RecordStore, M: MetaStore> OrderLane<W, R, M> {
             if self.group.is_empty() {
                 return Ok(());
             }
+            // A read may make a new connection; what was remembered of the one before must not pass as seen on it.
+            let connection = self.writer.connection();
             let logs = self.read().await?;
-            let steps = self.plan(&logs);
+            let steps = self.plan(&logs, connection);
             if steps.is_empty() {
                 continue;
             }
@@ -185,8 +187,8 @@ impl<W: RecordWriter, R: RecordStore, M: MetaStore> OrderLane<W, R, M> {
 
     /// Answers what needs no step, and gives the steps of the others. Of several requests for one coupon only the first is
     /// tried now; the others read what became of it. What is left in the group beyond that goes back to the queue.
-    fn plan(&mut self, logs: &Logs) -> Vec<NewStep> {
-        let (now_ms, connection) = (self.flow.clock.now_ms(), self.writer.connection());
+    fn plan(&mut self, logs: &Logs, connection: u64) -> Vec<NewStep> {
+        let now_ms = self.flow.clock.now_ms();
         let mut steps: Vec<NewStep> = Vec::new();
         let mut taken: FxHashSet<CouponKey> = FxHashSet::default();
         let mut kept = Vec::with_capacity(self.group.len());
