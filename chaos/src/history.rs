@@ -4,9 +4,10 @@
 //! sends, and not one heap object for a claim. Time comes in as a parameter, counted from the start of the history.
 //!
 //! A *request* is what a caller wants once, under one request id. It may be *sent* any number of times, and *asked* about.
-//! Beside the claims stand what operators did to templates, and which commits were given up on purpose.
+//! Beside the claims stand what orders did with coupons, what operators did to templates, and which commits were given up on purpose.
 
 mod asked;
+mod deed;
 mod lines;
 mod lost;
 mod operation;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use scrip_client::{ClaimError, Code, Coupon, CouponId, Disposition, RequestId, TemplateId, UserId};
 
 pub use self::asked::{AskIndex, Asked, Found};
+pub use self::deed::{Act, Deed, DeedIndex, DeedSendIndex, DeedSent, DeedTold};
 pub use self::lost::LostCommits;
 pub use self::operation::{Action, Operation, OperationIndex, OperationTold};
 
@@ -90,6 +92,8 @@ pub struct History {
     sends: Vec<Sent>,
     asks: Vec<Asked>,
     operations: Vec<Operation>,
+    deeds: Vec<Deed>,
+    deed_sends: Vec<DeedSent>,
     losses: Vec<LostCommits>,
 }
 

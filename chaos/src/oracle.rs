@@ -5,9 +5,10 @@
 //!
 //! - `view`: what the stores hold. `read`: reading it. `sql`: every query.
 //! - `told`: what the history says of each request. `loss`: what a fail-over may have taken, which is all that is excused.
-//! - `stores`, `answers`, `operations`: the checks. `verdict`: what comes out.
+//! - `stores`, `answers`, `operations`, `deeds`: the checks. `verdict`: what comes out.
 
 mod answers;
+mod deeds;
 mod loss;
 mod operations;
 mod read;
@@ -22,7 +23,7 @@ mod tests;
 
 pub use self::read::ReadError;
 pub use self::verdict::{Counts, Kind, Verdict, Violation};
-pub use self::view::{CouponRow, LedgerRow, ServerSettings, StockRow, StoresView, SubStockRow, TemplateRow};
+pub use self::view::{CouponRow, LedgerRow, ServerSettings, StepRow, StockRow, StoresView, SubStockRow, TemplateRow};
 
 use self::told::Requests;
 use crate::history::{Action, History, RequestIndex};
@@ -57,5 +58,6 @@ pub fn check(history: &History, view: &StoresView, circumstances: Circumstances)
     stores::check(&mut verdict, history, view, circumstances);
     answers::check(&mut verdict, history, &requests, view, circumstances);
     operations::check(&mut verdict, history, view);
+    deeds::check(&mut verdict, history, view);
     verdict
 }

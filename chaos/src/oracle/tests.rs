@@ -102,6 +102,7 @@ fn stores() -> StoresView {
         templates: vec![TemplateRow { template, total_stock: 2, sold_out: true }],
         sub_stocks: vec![sub_stock(0), sub_stock(3)],
         coupons: vec![coupon(1, 0, 0), coupon(2, 1, 3)],
+        steps: Vec::new(),
         ledgers: vec![ledger(0, 0, 1), ledger(0, 3, 0), ledger(1, 0, 0), ledger(1, 3, 1)],
         stock: vec![stock(0), stock(3)],
         servers: vec![server(0), server(1)],
@@ -254,3 +255,4 @@ fn promise_6_not_applied_means_not_applied() {
 }
 
 mod beside;
+mod deeds;

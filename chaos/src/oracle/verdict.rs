@@ -58,6 +58,18 @@ pub enum Kind {
     ChangesDiffer,
     /// A claim was refused because the template was paused, and nobody had paused it.
     PausedByNobody,
+    /// The steps of a coupon are not numbered 1, 2, ...
+    StepGap,
+    /// A coupon was redeemed while an order had used it.
+    UsedTwice,
+    /// An order was told "done", and a step of it is missing.
+    StepMissing,
+    /// Every send of an order's deed was told "not applied", and there is a step of it.
+    StepAfterAll,
+    /// A deed was done to some of an order's coupons, and not to the others.
+    OrderHalfDone,
+    /// A step that nobody asked for.
+    StepByNobody,
 }
 
 impl Kind {
@@ -68,9 +80,11 @@ impl Kind {
             Self::SoldOutTooSoon | Self::SoldAfterSoldOut | Self::Unsold => 2,
             Self::RequestTwice | Self::AnswersDiffer | Self::GrantedAndRefused => 3,
             Self::Forgotten | Self::NeverAsked | Self::ChangesDiffer => 3,
-            Self::LimitExceeded | Self::SeqGap | Self::Misplaced => 4,
-            Self::Missing | Self::LedgerDiffers | Self::NotDurable => 5,
+            Self::UsedTwice | Self::OrderHalfDone | Self::StepByNobody => 3,
+            Self::LimitExceeded | Self::SeqGap | Self::Misplaced | Self::StepGap => 4,
+            Self::Missing | Self::LedgerDiffers | Self::NotDurable | Self::StepMissing => 5,
             Self::AppliedAfterAll | Self::Undecided | Self::TotalDiffers | Self::PausedByNobody => 6,
+            Self::StepAfterAll => 6,
         }
     }
 
@@ -99,6 +113,12 @@ impl Kind {
             Self::TotalDiffers => "the total is not what operators were told",
             Self::ChangesDiffer => "a repeated change of stock got another answer",
             Self::PausedByNobody => "refused as paused, and nobody had paused",
+            Self::StepGap => "the steps of a coupon have a gap",
+            Self::UsedTwice => "a coupon was used while an order had used it",
+            Self::StepMissing => "an acknowledged step of an order is missing",
+            Self::StepAfterAll => "an order was told 'not applied', and has a step",
+            Self::OrderHalfDone => "an order has done to some of its coupons what it wanted of all",
+            Self::StepByNobody => "a step that nobody asked for",
         }
     }
 }

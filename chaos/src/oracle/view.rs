@@ -1,6 +1,7 @@
 //! What the stores hold.
 
-use scrip_client::{RequestId, TemplateId, UserId};
+use scrip_client::{OrderId, RequestId, TemplateId, UserId};
+use scrip_protocol::v1::StepKind;
 use scrip_shard_config::{PrimaryId, SubStock};
 
 /// Everything that the checks need of all stores.
@@ -12,6 +13,8 @@ pub struct StoresView {
     pub sub_stocks: Vec<SubStockRow>,
     /// Of all primaries.
     pub coupons: Vec<CouponRow>,
+    /// Of all primaries.
+    pub steps: Vec<StepRow>,
     /// Of all primaries.
     pub ledgers: Vec<LedgerRow>,
     /// Of all shards: keys that a proxy could take units from now.
@@ -27,6 +30,7 @@ impl StoresView {
         self.templates.retain(|row| templates.contains(&row.template));
         self.sub_stocks.retain(|row| templates.contains(&row.template));
         self.coupons.retain(|row| templates.contains(&row.template));
+        self.steps.retain(|row| templates.contains(&row.template));
         self.ledgers.retain(|row| templates.contains(&row.template));
         self.stock.retain(|row| templates.contains(&row.template));
         self
@@ -74,6 +78,23 @@ pub struct CouponRow {
     pub request: RequestId,
     /// Where its unit came from.
     pub sub_stock: SubStock,
+}
+
+/// A step in the log of a coupon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepRow {
+    /// Whose coupon.
+    pub user: UserId,
+    /// Of which template.
+    pub template: TemplateId,
+    /// The user's seq-th of the template.
+    pub seq: u16,
+    /// 1, 2, ...
+    pub number: u16,
+    /// What was done.
+    pub kind: StepKind,
+    /// By which order, if by one.
+    pub order: Option<OrderId>,
 }
 
 /// One stripe of a ledger.

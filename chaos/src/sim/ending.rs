@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use super::client::{self, Open, newcomer, send_to};
 use super::operator;
+use super::order::{self, OpenDeed};
 use super::stage::Stage;
 use crate::history::Told;
 
@@ -25,7 +26,7 @@ const REFRESHED: Duration = Duration::from_secs(3);
 const NEWCOMERS_MAX: u64 = 400;
 
 /// From the healing to the moment when everything is still.
-pub async fn run(stage: &Arc<Stage>, open: Vec<Open>) {
+pub async fn run(stage: &Arc<Stage>, open: Vec<Open>, deeds: Vec<OpenDeed>) {
     let templates = stage.templates.lock().clone();
     if stage.plan.pauses() {
         // A pause that was on the way for long may arrive after the resumption that its operator sent later.
@@ -36,6 +37,13 @@ pub async fn run(stage: &Arc<Stage>, open: Vec<Open>) {
     }
     for open in open {
         resolve(stage, open).await;
+    }
+    if !deeds.is_empty() {
+        // What was sent before has arrived or never will, so that the next answer is the last word.
+        sleep(QUIET).await;
+    }
+    for open in deeds {
+        order::resolve(stage, open, Instant::now() + PATIENCE).await;
     }
     // A proxy may say "sold out" until it has read of a replenishment.
     sleep(REFRESHED).await;

@@ -20,6 +20,7 @@ use scrip_proxy::coupon_id::{CouponIds, CouponKey};
 use scrip_proxy::flow::{Arrival, Flow, FlowLimits, Purpose};
 use scrip_proxy::keeper::Quiet;
 use scrip_proxy::operation::{Operation, Operations};
+use scrip_proxy::order::OrderRequest;
 use scrip_proxy::outbox::Outbox;
 use scrip_proxy::pipeline::{self, Stores, Tuning};
 use scrip_proxy::refresh::Refresher;
@@ -54,6 +55,8 @@ pub enum Asked {
         /// What is wanted.
         purpose: Purpose,
     },
+    /// Something of an order's coupons.
+    Order(OrderRequest),
     /// Anything else.
     Operation(Operation),
 }
@@ -197,6 +200,12 @@ impl Node {
                 Asked::Claim { user, template, request, purpose } => {
                     let arrival = Arrival { ticket, user, template, request, purpose, deadline };
                     flow.arrive(arrival, flow.clock.now_ms());
+                }
+                Asked::Order(request) => {
+                    // As the connection has it: a template that this proxy has not heard of yet is read first.
+                    if let Err((ticket, request)) = flow.order(ticket, request, deadline) {
+                        operations.start(Operation::Order(request), ticket, deadline);
+                    }
                 }
                 Asked::Operation(operation) => operations.start(operation, ticket, deadline),
             }

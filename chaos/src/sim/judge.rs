@@ -8,10 +8,11 @@ use scrip_proxy::store::StockKey;
 use scrip_shard_config::{SubStock, Tail, stock_key};
 
 use super::plan::Plan;
+use super::primary::LostStep;
 use super::world::{MIDNIGHT_MS, World};
-use crate::history::{History, Told};
+use crate::history::{DeedTold, History, Told};
 use crate::oracle::{
-    self, Circumstances, CouponRow, LedgerRow, ServerSettings, StockRow, StoresView, SubStockRow, TemplateRow,
+    self, Circumstances, CouponRow, LedgerRow, ServerSettings, StepRow, StockRow, StoresView, SubStockRow, TemplateRow,
 };
 
 /// Everything that is wrong at the end, in the oracle's words.
@@ -85,6 +86,16 @@ fn primaries(world: &World, view: &mut StoresView) {
                 sub_stock: row.sub_stock,
             });
         }
+        for (key, log) in &primary.data.steps {
+            view.steps.extend(log.iter().map(|step| StepRow {
+                user: key.user,
+                template: key.template,
+                seq: key.seq,
+                number: step.number,
+                kind: step.kind,
+                order: step.order.clone(),
+            }));
+        }
         for ((StockKey { template, sub_stock }, _), ledger) in &primary.data.ledgers {
             let (template, sub_stock) = (*template, *sub_stock);
             view.ledgers.push(LedgerRow { primary: at.id, template, sub_stock, issued: ledger.issued });
@@ -112,6 +123,26 @@ fn stock(world: &mut World, view: &mut StoresView) {
     }
 }
 
+/// What orders did, without the answers whose steps a fail-over lost afterwards.
+fn orders(world: &World, history: &mut History) {
+    for deed in world.history.deeds() {
+        history.deed(deed.clone());
+    }
+    for sent in world.history.deed_sends() {
+        let deed = &world.history.deeds()[sent.deed.0 as usize];
+        let is_lost = |((key, order, _), lost_us): &(LostStep, u64)| {
+            let own = order.as_ref() == Some(&deed.order)
+                && key.user == deed.user
+                && deed.coupons.contains(&(key.template, key.seq));
+            own && sent.sent_at_us <= *lost_us
+        };
+        let index = history.deed_sent(sent.deed, Duration::from_micros(sent.sent_at_us));
+        if !(sent.told == DeedTold::Done && world.lost_steps.iter().any(is_lost)) {
+            history.deed_answered(index, Duration::from_micros(sent.answered_at_us), sent.told);
+        }
+    }
+}
+
 /// What the oracle must not blame, as told "unknown".
 ///
 /// A fail-over to a replica that lacked commits makes answers from before it untrue: that is the replication which was
@@ -119,7 +150,7 @@ fn stock(world: &mut World, view: &mut StoresView) {
 /// resumed, one of two sends at the same time may be refused before, and the other one granted after.
 fn allowances(world: &World, plan: &Plan) -> History {
     let changes = plan.changes_stock() || plan.pauses();
-    if world.lost.is_empty() && !changes {
+    if world.lost.is_empty() && world.lost_steps.is_empty() && !changes {
         return world.history.clone();
     }
     let last_us = world.lost.values().max().copied().unwrap_or(0);
@@ -161,5 +192,6 @@ fn allowances(world: &World, plan: &Plan) -> History {
             history.found(index, Duration::from_micros(asked.answered_at_us), asked.found);
         }
     }
+    orders(world, &mut history);
     history
 }

@@ -31,10 +31,18 @@ pub enum Mutant {
     SeenAnywhere,
     /// An acknowledged commit is lost in a crash.
     CommitsNotDurable,
+    /// A step's number is not checked: it takes the place of the one that has it.
+    StepOverwrites,
+    /// A log that was read on another connection is taken on trust.
+    StepSeenAnywhere,
+    /// An outcome of an order's transaction that is not known is reported as not applied.
+    UnknownStepIsRefused,
+    /// An order's transaction does not look at what the primary was granted of the budget.
+    BudgetUnchecked,
 }
 
 /// Every mutant, with the name by which it is asked for.
-pub const MUTANTS: [(Mutant, &str); 14] = [
+pub const MUTANTS: [(Mutant, &str); 18] = [
     (Mutant::ReleaseTwice, "release-twice"),
     (Mutant::UnknownIsRefused, "release-after-unknown-commit"),
     (Mutant::InstallUnbound, "install-unbound"),
@@ -49,6 +57,10 @@ pub const MUTANTS: [(Mutant, &str); 14] = [
     (Mutant::SoldOutEarly, "sold-out-early"),
     (Mutant::SeenAnywhere, "seen-anywhere"),
     (Mutant::CommitsNotDurable, "commits-not-durable"),
+    (Mutant::StepOverwrites, "step-overwrites"),
+    (Mutant::StepSeenAnywhere, "step-seen-anywhere"),
+    (Mutant::UnknownStepIsRefused, "refused-after-unknown-step"),
+    (Mutant::BudgetUnchecked, "budget-unchecked"),
 ];
 
 impl Mutant {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scrip_client::{Code, Disposition, RequestId, TemplateId};
-use scrip_protocol::v1::RelativeValidity;
 use scrip_protocol::v1::response::Result as Answer;
-use scrip_protocol::v1::template_definition::Validity;
+use scrip_protocol::v1::template_definition::{Benefit, Validity};
+use scrip_protocol::v1::{AmountOff, RelativeValidity};
 use scrip_protocol::v1::{CreateTemplate, Replenish, Response, SetTemplateStatus, TemplateAction, TemplateDefinition};
 use scrip_proxy::operation::Operation;
 use tokio::time::{Instant, sleep};
@@ -31,6 +31,9 @@ pub async fn publish(stage: &Arc<Stage>) -> bool {
             per_user_limit: template.limit,
             per_user_daily_limit: template.daily,
             day_starts_at_utc_offset_minutes: DAY_OFFSET_MINUTES,
+            benefit: (template.budget_minor > 0).then_some(Benefit::AmountOff(AmountOff { amount_minor: 100 })),
+            currency: if template.budget_minor > 0 { "EUR".to_owned() } else { String::new() },
+            budget_minor: template.budget_minor,
             validity: Some(Validity::Relative(RelativeValidity { starts_after_s: 0, lasts_s: 3_600 })),
             ..TemplateDefinition::default()
         };

@@ -1,4 +1,4 @@
-//! What happens in a run, drawn from the seed before it begins: claims, operators, faults. A plan can be cut down, which is
+//! What happens in a run, drawn from the seed before it begins: claims, orders, operators, faults. A plan can be cut down, which is
 //! how a failing run becomes a short one.
 
 mod draw;
@@ -7,6 +7,7 @@ mod tell;
 use serde::{Deserialize, Serialize};
 
 use super::fault::{FaultPlan, What};
+use crate::history::Act;
 
 /// A run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +20,9 @@ pub struct Plan {
     pub templates: Vec<TemplatePlan>,
     /// What clients want.
     pub claims: Vec<ClaimPlan>,
+    /// What orders want of the coupons of the clients.
+    #[serde(default)]
+    pub orders: Vec<OrderPlan>,
     /// What operators do.
     pub changes: Vec<ChangePlan>,
     /// What breaks.
@@ -60,6 +64,9 @@ pub struct TemplatePlan {
     /// Its limit per user and day; 0: none. One day ends in the middle of a run.
     #[serde(default)]
     pub daily: u32,
+    /// What its coupons take off in all at most, in minor units; 0: no budget.
+    #[serde(default)]
+    pub budget_minor: u64,
 }
 
 /// One thing that a caller wants.
@@ -83,6 +90,31 @@ pub struct ClaimPlan {
     pub promises: bool,
     /// What became of it is asked, and not only sent again.
     pub asks: bool,
+}
+
+/// An order: it takes what coupons its user has by then, and goes from act to act as long as the answers allow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderPlan {
+    /// When.
+    pub at_ms: u64,
+    /// Of which user.
+    pub user: u64,
+    /// Coupons at most.
+    pub coupons_max: usize,
+    /// What it wants, in this order. Nothing twice.
+    pub acts: Vec<Act>,
+    /// How long its locks last.
+    pub ttl_ms: u64,
+    /// What each coupon takes off, in minor units.
+    pub amount_minor: u64,
+    /// The deadline of each send.
+    pub deadline_ms: u64,
+    /// How long the caller listens.
+    pub patience_ms: u64,
+    /// How often each act is sent at most, before the end.
+    pub sends_max: u32,
+    /// The first send of each act goes to two proxies at once.
+    pub doubled: bool,
 }
 
 /// One thing that an operator does.

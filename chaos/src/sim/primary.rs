@@ -4,13 +4,20 @@ pub mod transaction;
 
 use std::collections::BTreeMap;
 
-use scrip_client::{RequestId, TemplateId, UserId};
+use scrip_client::{OrderId, RequestId, TemplateId, UserId};
+use scrip_protocol::v1::StepKind;
+use scrip_proxy::order::rules::{self, Validity};
 use scrip_proxy::store::steps::{Budget, CouponKey, CouponLog, Hold, NewStep, Spend, Step};
 use scrip_proxy::store::{CouponRow, NewCoupon, Server, StockKey};
+use scrip_proxy::template::validity_ms;
 use scrip_shard_config::SubStock;
 
 use super::mutant::Mutant;
 use super::world::{Host, World};
+use crate::history::{Deed, DeedIndex};
+
+/// A step that a fail-over lost: of which coupon, by which order, of which kind.
+pub type LostStep = (CouponKey, Option<OrderId>, StepKind);
 
 /// One primary.
 #[derive(Debug)]
@@ -154,6 +161,16 @@ impl Primary {
     }
 }
 
+/// Steps that the copy lacks: of which coupon, by which order, of which kind.
+fn lost_steps(old: &Data, copy: &Data) -> Vec<LostStep> {
+    let mut lost = Vec::new();
+    for (key, log) in &old.steps {
+        let kept = copy.steps.get(key).map_or(0, Vec::len);
+        lost.extend(log.iter().skip(kept).map(|step| (*key, step.order.clone(), step.kind)));
+    }
+    lost
+}
+
 /// What the generation-th server of a primary says of itself.
 pub fn identity(index: usize, generation: u32) -> String {
     format!("server-{index}-{generation}")
@@ -184,13 +201,16 @@ impl World {
         model.host.start();
         let kept = &model.data.coupons;
         let lost: Vec<_> = old.coupons.iter().filter(|(key, _)| !kept.contains_key(key)).collect();
+        let lost_steps = lost_steps(&old, &model.data);
         let (count, identity, at_us) = (lost.len(), model.identity(), self.at().as_micros() as u64);
         for ((user, template, _), row) in lost {
             self.lost.insert(row.request, at_us);
             self.lost_users.insert((*user, *template));
             self.mourn(*template);
         }
-        self.note(format_args!("primary {primary} is {identity} now; {count} coupons are lost"));
+        let steps = lost_steps.len();
+        self.lost_steps.extend(lost_steps.into_iter().map(|step| (step, at_us)));
+        self.note(format_args!("primary {primary} is {identity} now; {count} coupons and {steps} steps are lost"));
     }
 
     /// What is lost of a sub-stock that was drained is not counted anew: nothing fences it again.
@@ -230,12 +250,16 @@ impl World {
             let budget = self.primaries[primary].data.budgets.entry(*template).or_default();
             budget.spent_minor = budget.spent_minor.saturating_add_signed(*delta_minor);
         }
+        let overwrites = self.is(Mutant::StepOverwrites);
         for NewStep { key, step, .. } in steps {
             let data = &mut self.primaries[primary].data;
             let is_there = data.coupons.contains_key(&(key.user, key.template, key.seq));
             let log = data.steps.entry(*key).or_default();
             let before = log.len();
-            log.push(step.clone());
+            match log.iter_mut().find(|other| other.number == step.number).filter(|_| overwrites) {
+                Some(other) => *other = step.clone(),
+                None => log.push(step.clone()),
+            }
             let CouponKey { user, template, seq } = key;
             let order = step.order.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
             self.note(format_args!(
@@ -245,7 +269,55 @@ impl World {
             if !is_there || usize::from(step.number) != before + 1 {
                 self.find(format!("step {} of coupon {seq} of user {user} comes after {before}", step.number));
             }
+            self.check_log(primary, *key);
         }
+        spends.iter().for_each(|spend| self.check_budget(spend.template));
+    }
+
+    /// Whether one of a deed's coupons has a step of its order and its kind.
+    pub fn has_step(&self, deed: DeedIndex) -> bool {
+        let Deed { user, order, act, coupons } = &self.history.deeds()[deed.0 as usize];
+        let logs = &self.primaries[self.primary_of(*user)].data.steps;
+        coupons.iter().any(|&(template, seq)| {
+            let log = logs.get(&CouponKey { user: *user, template, seq });
+            log.is_some_and(|log| {
+                log.iter().any(|step| step.order.as_ref() == Some(order) && act.kinds().contains(&step.kind))
+            })
+        })
+    }
+
+    /// Every step is the one that the rules decide on those before it.
+    fn check_log(&mut self, primary: usize, key: CouponKey) {
+        let Some(log) = self.primaries[primary].log(key) else { return };
+        let definition = self.meta.templates.get(&key.template).map(|found| &found.record.definition);
+        let validity = definition.and_then(|definition| definition.validity.as_ref());
+        let (from_ms, until_ms) = validity_ms(validity, log.row.claimed_at_ms);
+        if let Err((number, problem)) = rules::retrace(&log, Validity { from_ms, until_ms }) {
+            let CouponKey { user, template, seq } = key;
+            let place = format!("coupon {seq} of user {user}, template {template}");
+            self.find(format!("step {number} of {place} does not follow: {problem}"));
+        }
+    }
+
+    /// Each primary has spent what its logs say, and all together no more than the budget.
+    fn check_budget(&mut self, template: TemplateId) {
+        let Some(found) = self.meta.templates.get(&template) else { return };
+        let budget = found.record.definition.budget_minor;
+        let mut spent = 0;
+        let mut wrong = Vec::new();
+        for primary in &self.primaries {
+            let logs = primary.data.steps.iter().filter(|(key, _)| key.template == template);
+            let in_logs: i64 = logs.flat_map(|(_, log)| log).map(rules::spent).sum();
+            let own = primary.data.budgets.get(&template).map_or(0, |budget| budget.spent_minor);
+            if i64::try_from(own) != Ok(in_logs) {
+                wrong.push(format!("template {template}: {own} spent, {in_logs} in the logs"));
+            }
+            spent += own;
+        }
+        if spent > budget {
+            wrong.push(format!("overspent: template {template} has a budget of {budget}, and {spent} is spent"));
+        }
+        wrong.into_iter().for_each(|wrong| self.find(wrong));
     }
 
     fn check(&mut self, primary: usize, row: &NewCoupon) {

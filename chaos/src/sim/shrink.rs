@@ -31,6 +31,12 @@ pub fn shrink(plan: &Plan, mutant: Option<Mutant>) -> (Plan, Outcome) {
         );
         best = without(
             best,
+            |plan| plan.orders.len(),
+            |plan, at, count| drop(plan.orders.drain(at..at + count)),
+            &mut fails,
+        );
+        best = without(
+            best,
             |plan| plan.claims.len(),
             |plan, at, count| drop(plan.claims.drain(at..at + count)),
             &mut fails,

@@ -16,7 +16,7 @@ use super::fault::{Trigger, When, strike};
 use super::fleet::{Asked, Fleet, Heard};
 use super::plan::Plan;
 use super::world::Sim;
-use super::{client, ending, operator};
+use super::{client, ending, operator, order};
 
 /// How often copies of the stores are taken: what a replica has lags by up to this, and by multiples of it.
 const COPY_EVERY: Duration = Duration::from_millis(120);
@@ -109,6 +109,10 @@ pub async fn run(stage: Arc<Stage>) {
     for index in 0..stage.plan.claims.len() {
         clients.spawn(client::claim(Arc::clone(&stage), index, begun));
     }
+    let mut orders = JoinSet::new();
+    for index in 0..stage.plan.orders.len() {
+        orders.spawn(order::order(Arc::clone(&stage), index, begun));
+    }
     let mut operators = JoinSet::new();
     for index in 0..stage.plan.changes.len() {
         operators.spawn(operator::change(Arc::clone(&stage), index, begun));
@@ -128,9 +132,14 @@ pub async fn run(stage: Arc<Stage>) {
     while let Some(claim) = clients.join_next().await {
         open.extend(claim.ok().flatten());
     }
+    let mut deeds = Vec::new();
+    while let Some(order) = orders.join_next().await {
+        deeds.extend(order.unwrap_or_default());
+    }
     while operators.join_next().await.is_some() {}
     open.sort_by_key(|open: &client::Open| open.request);
-    ending::run(&stage, open).await;
+    deeds.sort_by_key(|open: &order::OpenDeed| open.deed);
+    ending::run(&stage, open, deeds).await;
 }
 
 async fn strike_at(stage: Arc<Stage>, number: usize, begun: Instant, at_ms: u64) {

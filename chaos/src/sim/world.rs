@@ -15,7 +15,7 @@ use super::dice::Dice;
 use super::fault::{Moment, Trigger};
 use super::meta::Meta;
 use super::mutant::Mutant;
-use super::primary::Primary;
+use super::primary::{LostStep, Primary};
 use super::shard::Shard;
 use super::trace::Trace;
 use super::wire::Weather;
@@ -121,6 +121,8 @@ pub struct World {
     pub findings: Vec<String>,
     /// Requests whose coupons a fail-over lost, and when, in microseconds.
     pub lost: BTreeMap<RequestId, u64>,
+    /// Steps that a fail-over lost, and when, in microseconds.
+    pub lost_steps: Vec<(LostStep, u64)>,
     /// Who lost coupons of which template.
     pub lost_users: BTreeSet<(UserId, TemplateId)>,
     /// Templates of which a fail-over lost coupons that nobody will count anew.
@@ -154,6 +156,7 @@ impl World {
             due_changed: Arc::default(),
             findings: Vec::new(),
             lost: BTreeMap::new(),
+            lost_steps: Vec::new(),
             lost_users: BTreeSet::new(),
             lost_for_good: Vec::new(),
             numbers: 0,

@@ -60,6 +60,14 @@ fn a_missing_rule_is_noticed() {
     check(Mutant::CommitsNotDurable, &["Missing"]);
 }
 
+#[test]
+fn a_missing_rule_of_orders_is_noticed() {
+    check(Mutant::StepOverwrites, &["comes after"]);
+    check(Mutant::StepSeenAnywhere, &["comes after"]);
+    check(Mutant::UnknownStepIsRefused, &["not applied, and applied", "StepAfterAll"]);
+    check(Mutant::BudgetUnchecked, &["overspent"]);
+}
+
 /// Units are taken, the shard restarts empty, and a second copy of the last install arrives.
 #[test]
 fn an_install_that_is_not_bound_to_the_nonce_is_noticed() {
@@ -90,8 +98,9 @@ fn an_install_that_is_not_bound_to_the_nonce_is_noticed() {
     let plan = |seed| Plan {
         seed,
         size,
-        templates: vec![TemplatePlan { total: 4, limit: 1, daily: 0 }],
+        templates: vec![TemplatePlan { total: 4, limit: 1, daily: 0, budget_minor: 0 }],
         claims: (0..5).map(claim).collect(),
+        orders: Vec::new(),
         changes: vec![ChangePlan { at_ms: 300, template: 0, change: Change::Stock(4) }],
         faults: vec![
             at(200, What::Weather { proxy: None, place: 2, weather, for_ms: 3_000 }),

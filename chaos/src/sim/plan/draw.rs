@@ -1,5 +1,7 @@
 //! From a seed to a plan.
 
+mod order;
+
 use super::{Change, ChangePlan, ClaimPlan, Plan, Size, TemplatePlan};
 use crate::sim::dice::Dice;
 use crate::sim::fault::{FaultPlan, Moment, What, When};
@@ -25,6 +27,7 @@ pub(super) fn plan(seed: u64) -> Plan {
         total: if dice.chance(700) { dice.within(1..=8) } else { dice.within(5..=40) },
         limit: dice.pick(&[1, 1, 2, 3]),
         daily: 0,
+        budget_minor: 0,
     };
     let mut templates: Vec<TemplatePlan> = (0..dice.pick(&[1, 1, 1, 2])).map(|_| template(dice)).collect();
     days(&mut Dice::apart(seed, 4), &mut templates);
@@ -33,7 +36,17 @@ pub(super) fn plan(seed: u64) -> Plan {
     let changes = changes(dice, templates.len(), span_ms);
     let count = if dice.chance(60) { 0 } else { dice.within(1..=6) };
     let faults = (0..count).map(|_| fault(dice, size, span_ms)).collect();
-    Plan { seed, size, templates, claims, changes, faults, heal_at_ms: BEGIN_MS + span_ms + dice.within(0..=1_500) }
+    let orders = order::orders(&mut Dice::apart(seed, 6), &claims, &mut templates, span_ms);
+    Plan {
+        seed,
+        size,
+        templates,
+        claims,
+        orders,
+        changes,
+        faults,
+        heal_at_ms: BEGIN_MS + span_ms + dice.within(0..=1_500),
+    }
 }
 
 /// With dice of their own, so that everything else about a seed stays what it was before there were days.

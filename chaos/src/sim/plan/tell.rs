@@ -22,9 +22,13 @@ impl fmt::Display for Plan {
         )?;
         for (index, template) in self.templates.iter().enumerate() {
             let day = if template.daily > 0 { format!(", {} a day", template.daily) } else { String::new() };
-            writeln!(f, "  template {}: {} units, {} a user{day}", index + 1, template.total, template.limit)?;
+            let budget =
+                if template.budget_minor > 0 { format!(", budget {}", template.budget_minor) } else { String::new() };
+            let (number, total, limit) = (index + 1, template.total, template.limit);
+            writeln!(f, "  template {number}: {total} units, {limit} a user{day}{budget}")?;
         }
-        writeln!(f, "  {} claims, healed at {} ms", self.claims.len(), self.heal_at_ms)?;
+        let (claims, orders) = (self.claims.len(), self.orders.len());
+        writeln!(f, "  {claims} claims, {orders} orders, healed at {} ms", self.heal_at_ms)?;
         for change in &self.changes {
             let template = change.template + 1;
             match change.change {

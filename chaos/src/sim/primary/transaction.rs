@@ -164,7 +164,8 @@ async fn append_in(
         let budget = world.primaries[primary].data.budgets.get(&spend.template).copied().unwrap_or_default();
         budget.spent_minor.checked_add_signed(spend.delta_minor).is_some_and(|spent| spent <= budget.granted_minor)
     };
-    if !spends.iter().all(reaches) {
+    let unchecked = sim.world().is(Mutant::BudgetUnchecked);
+    if !unchecked && !spends.iter().all(reaches) {
         return Some(Err(RecordError::Fenced));
     }
     let rows: Vec<Lock> = steps.iter().map(|new| Lock::Step(new.key, new.step.number)).collect();
@@ -176,7 +177,8 @@ async fn append_in(
         let log = world.primaries[primary].data.steps.get(&new.key);
         log.is_some_and(|log| log.iter().any(|step| step.number == new.step.number))
     };
-    if steps.iter().any(exists) {
+    let overwrites = sim.world().is(Mutant::StepOverwrites);
+    if !overwrites && steps.iter().any(exists) {
         return Some(Err(RecordError::Conflict));
     }
     if !transaction.until_commit().await {
