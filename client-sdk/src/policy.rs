@@ -60,19 +60,11 @@ pub(crate) fn kind(code: Code) -> Kind {
 ///   earlier attempt is still running a pause can be lifted, stock can be replenished, and a new day can begin: those settle
 ///   nothing.
 /// - A code that is none, or that other users have used up: what it is never changes, and uses are never given back.
-/// - A coupon that others hold, or that the order is done with: the log has grown by a step since the earlier attempt read
-///   it, and that step has the number of the attempt's own. Time alone, as in "expired", writes no step.
+/// - An order that is done with a coupon: it can never take it again, whatever the earlier attempt finds when it reads the
+///   log; and if it was applied, the order has itself undone it since. That others hold or have used the coupon settles
+///   nothing: the earlier attempt may have held it before them, or may read the log only once they have freed it.
 pub(crate) fn settles_earlier_attempts(code: Code) -> bool {
-    matches!(
-        code,
-        Code::LimitReached
-            | Code::CodeInvalid
-            | Code::CodeUsedUp
-            | Code::CouponLocked
-            | Code::CouponUsed
-            | Code::CouponNotUsed
-            | Code::OrderDone
-    )
+    matches!(code, Code::LimitReached | Code::CodeInvalid | Code::CodeUsedUp | Code::OrderDone)
 }
 
 /// Whether this answer to `Hello` means that people must mend something before this client is served.
