@@ -15,6 +15,7 @@ mod felt;
 mod finish;
 mod load;
 mod operator;
+mod orders;
 mod play;
 mod recorder;
 mod report;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use scrip_client::{Code, Disposition, OrderId, TemplateId, UserId};
+use scrip_client::{Code, Coupon, Disposition, OrderError, OrderId, TemplateId, UserId};
 use scrip_protocol::v1::StepKind;
 use serde::{Deserialize, Serialize};
 
@@ -81,6 +81,17 @@ pub struct DeedSent {
 }
 
 impl DeedTold {
+    /// What the client's result means.
+    pub fn of(result: &Result<Vec<Coupon>, OrderError>) -> Self {
+        match result {
+            Ok(_) => Self::Done,
+            Err(error) => match error.disposition() {
+                Disposition::NotApplied => Self::NotApplied(error.code()),
+                Disposition::Applied | Disposition::Unknown => Self::Unknown(error.code()),
+            },
+        }
+    }
+
     /// What a code that is not OK means.
     pub fn refused(code: Code) -> Self {
         match code.disposition() {

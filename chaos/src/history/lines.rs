@@ -1,10 +1,13 @@
-//! A history as JSON lines: one object for each template, send, question, operation and loss.
+//! A history as JSON lines: one object for each template, send, question, operation, send of a deed and loss.
 
 use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{Action, Asked, Found, History, LostCommits, Operation, OperationTold, Sent, TemplateFact, Told};
+use super::{
+    Act, Action, Asked, DeedSent, DeedTold, Found, History, LostCommits, Operation, OperationTold, Sent, TemplateFact,
+    Told,
+};
 
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -32,6 +35,17 @@ enum Line {
         answered_at_us: Option<u64>,
         #[serde(flatten)]
         told: OperationLine,
+    },
+    Deed {
+        order: String,
+        user: u64,
+        act: Act,
+        coupons: Vec<(u32, u16)>,
+        sent_at_us: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        answered_at_us: Option<u64>,
+        #[serde(flatten)]
+        told: DeedLine,
     },
     LostCommits {
         primary: u16,
@@ -68,6 +82,15 @@ enum OperationLine {
 }
 
 #[derive(Serialize)]
+#[serde(tag = "told", rename_all = "snake_case")]
+enum DeedLine {
+    Nothing,
+    Done,
+    NotApplied { code: &'static str },
+    Unknown { code: &'static str },
+}
+
+#[derive(Serialize)]
 struct SendLine {
     send: usize,
     request: u32,
@@ -92,7 +115,7 @@ enum ToldLine {
 
 impl History {
     /// Writes one JSON object a line: the templates, then the sends in their order, each with its request and answer, then
-    /// the questions, the operations and the losses.
+    /// the questions, the operations, the sends of deeds and the losses.
     ///
     /// # Errors
     /// When `out` cannot be written.
@@ -105,8 +128,27 @@ impl History {
         }
         self.asks().iter().try_for_each(|asked| write_line(out, &ask_line(asked)))?;
         self.operations().iter().try_for_each(|operation| write_line(out, &operation_line(operation)))?;
+        self.deed_sends().iter().try_for_each(|sent| write_line(out, &self.deed_line(sent)))?;
         self.losses().iter().try_for_each(|lost| write_line(out, &lost_line(lost)))?;
         out.flush()
+    }
+
+    fn deed_line(&self, sent: &DeedSent) -> Line {
+        let deed = &self.deeds()[sent.deed.0 as usize];
+        Line::Deed {
+            order: deed.order.to_string(),
+            user: deed.user.get(),
+            act: deed.act,
+            coupons: deed.coupons.iter().map(|(template, seq)| (template.get(), *seq)).collect(),
+            sent_at_us: sent.sent_at_us,
+            answered_at_us: (sent.told != DeedTold::Nothing).then_some(sent.answered_at_us),
+            told: match sent.told {
+                DeedTold::Nothing => DeedLine::Nothing,
+                DeedTold::Done => DeedLine::Done,
+                DeedTold::NotApplied(code) => DeedLine::NotApplied { code: code.as_str_name() },
+                DeedTold::Unknown(code) => DeedLine::Unknown { code: code.as_str_name() },
+            },
+        }
     }
 
     fn send_line(&self, number: usize, sent: &Sent) -> Line {

@@ -13,6 +13,8 @@ type CouponKey = (UserId, TemplateId, u16);
 type Logs<'a> = BTreeMap<CouponKey, Vec<&'a StepRow>>;
 
 pub(super) fn check(verdict: &mut Verdict, history: &History, view: &StoresView) {
+    verdict.counts.deed_sends = history.deed_sends().len() as u64;
+    verdict.counts.steps = view.steps.len() as u64;
     let mut logs = Logs::new();
     for row in &view.steps {
         logs.entry((row.user, row.template, row.seq)).or_default().push(row);
@@ -94,9 +96,10 @@ fn by_nobody(verdict: &mut Verdict, history: &History, sends: &[Vec<&DeedSent>],
         .map(|(deed, _)| (&deed.order, deed.act))
         .collect();
     for row in &view.steps {
-        let (Some(order), Some(act)) = (&row.order, act_of(row.kind)) else { continue };
-        if !asked.contains(&(order, act)) {
-            verdict.add(Kind::StepByNobody, || format!("order {order}: {:?} of user {}", row.kind, row.user));
+        // What time does to a coupon, no order asks for.
+        let Some(act) = act_of(row.kind) else { continue };
+        if !row.order.as_ref().is_some_and(|order| asked.contains(&(order, act))) {
+            verdict.add(Kind::StepByNobody, || format!("order {:?}: {:?} of user {}", row.order, row.kind, row.user));
         }
     }
 }

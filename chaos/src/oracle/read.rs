@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use mysql_async::prelude::{FromRow, Queryable};
 use mysql_async::{Conn, Opts};
-use scrip_client::{RequestId, TemplateId, UserId};
+use scrip_client::{OrderId, RequestId, TemplateId, UserId};
+use scrip_protocol::v1::StepKind;
 use scrip_shard_config::{PrimaryId, ShardId, SubStock, Tail, Topology, stock_key};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::sql;
-use super::view::{CouponRow, LedgerRow, ServerSettings, StockRow, StoresView, SubStockRow, TemplateRow};
+use super::view::{CouponRow, LedgerRow, ServerSettings, StepRow, StockRow, StoresView, SubStockRow, TemplateRow};
 use crate::testbed::{self, Database, Testbed};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -33,10 +34,14 @@ pub enum ReadError {
     Shard(#[from] testbed::Error),
 }
 
+/// User, template, number of the coupon, number of the step, kind, order.
+type StepColumns = (u64, u32, u16, u16, u8, Option<Vec<u8>>);
+
 /// One primary.
 #[derive(Debug, Default)]
 struct Part {
     coupons: Vec<(u64, u32, u16, [u8; 16], u16)>,
+    steps: Vec<StepColumns>,
     ledgers: Vec<(u32, u16, u64)>,
     variables: HashMap<String, String>,
 }
@@ -81,6 +86,7 @@ impl StoresView {
             Some(LedgerRow { primary: id, template, sub_stock: SubStock(sub_stock), issued })
         };
         self.coupons.extend(part.coupons.iter().filter_map(coupon));
+        self.steps.extend(part.steps.iter().filter_map(step));
         self.ledgers.extend(part.ledgers.iter().filter_map(ledger));
         self.servers.push(settings(id, &part.variables));
     }
@@ -126,6 +132,19 @@ impl StoresView {
     }
 }
 
+/// An order id that is none is no order's: nobody asked for such a step.
+fn step((user, template, seq, number, kind, order): &StepColumns) -> Option<StepRow> {
+    let order = order.as_deref().and_then(|order| OrderId::try_new(std::str::from_utf8(order).ok()?).ok());
+    Some(StepRow {
+        user: UserId(*user),
+        template: TemplateId::try_new(*template).ok()?,
+        seq: *seq,
+        number: *number,
+        kind: StepKind::try_from(i32::from(*kind)).unwrap_or_default(),
+        order,
+    })
+}
+
 /// The index of a shard in the testbed.
 pub(crate) fn shard_index(topology: &Topology, shard: ShardId) -> usize {
     topology.shards.iter().position(|other| other.id == shard).unwrap_or_default()
@@ -135,6 +154,7 @@ async fn read_primary(database: &Database) -> Result<Part, ReadError> {
     let mut connection = connect(database).await?;
     let part = Part {
         coupons: rows(database, &mut connection, sql::COUPONS).await?,
+        steps: rows(database, &mut connection, sql::STEPS).await?,
         ledgers: rows(database, &mut connection, sql::LEDGERS).await?,
         variables: rows(database, &mut connection, sql::VARIABLES).await?.into_iter().collect(),
     };

@@ -175,6 +175,10 @@ pub struct Counts {
     pub told_sold_out: u64,
     /// Questions what became of a request.
     pub asks: u64,
+    /// Sends of what orders want.
+    pub deed_sends: u64,
+    /// Steps in the logs of coupons.
+    pub steps: u64,
     /// What operators did.
     pub operations: u64,
     /// Coupons that callers were told of and that a fail-over took, as was announced.

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use super::load::{ask, drain};
 use super::operator;
+use super::orders;
 use super::recorder::{Intended, Recorder};
 use super::{Error, load};
 use crate::history::{Action, History, RequestIndex, Told};
@@ -32,6 +33,7 @@ const QUESTIONS_MAX: usize = 32;
 pub(super) async fn finish(client: &Client, recorder: &Arc<Recorder>) -> Result<Vec<String>, Error> {
     let mut problems = operator::resolve(client, recorder).await;
     resolve(client, recorder, &mut problems).await;
+    problems.extend(orders::resolve(client, recorder).await);
     withdraw_most(client, recorder).await?;
     sell_out(client, recorder, &mut problems).await?;
     ask_again(client, recorder).await;

@@ -1,7 +1,8 @@
 //! The load: every client sends at its own times, whatever comes back (an open loop).
 //!
 //! Nine of ten sends are of new users; the rest are double clicks with the same id (through another client), second
-//! requests of a user, and resends of earlier requests. What is in doubt is asked for with `GetClaim`.
+//! requests of a user, and resends of earlier requests. What is in doubt is asked for with `GetClaim`. Orders want one of ten
+//! coupons (see `orders`).
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::orders::Orders;
 use super::recorder::{Intended, Recorder};
 use crate::history::{Found, RequestIndex};
 
@@ -60,6 +62,8 @@ pub(super) async fn run(clients: &[Client], recorder: &Arc<Recorder>, spec: Load
             recent: VecDeque::new(),
             questions: JoinSet::new(),
             permits: Arc::new(Semaphore::new(QUESTIONS_MAX)),
+            // With a seed of their own: what is offered does not depend on the order of answers.
+            orders: Orders::new(client.clone(), Arc::clone(recorder), spec.seed ^ number as u64),
         };
         drivers.spawn(driver.run());
     }
@@ -79,6 +83,7 @@ struct Driver {
     recent: VecDeque<(RequestIndex, UserId)>,
     questions: JoinSet<()>,
     permits: Arc<Semaphore>,
+    orders: Orders,
 }
 
 impl Driver {
@@ -109,6 +114,7 @@ impl Driver {
             batch.clear();
         }
         self.questions.join_all().await;
+        self.orders.end().await;
     }
 
     fn take(&mut self, stream: &ClaimStream, batch: &mut Vec<Completion>) {
@@ -121,6 +127,9 @@ impl Driver {
     fn note(&mut self, batch: &[Completion]) {
         for request in self.recorder.answered(batch, Some(self.number)) {
             self.ask(request);
+        }
+        if !self.spec.plain {
+            batch.iter().filter_map(|completion| completion.result.as_ref().ok()).for_each(|got| self.orders.got(got));
         }
     }
 

@@ -7,10 +7,11 @@ use scrip_client::{Claim, Code, Completion, RequestId, TemplateId, UserId};
 use scrip_protocol::Fault;
 use scrip_shard_config::{PrimaryId, Tail, Topology};
 
+use super::orders::What;
 use super::watch::Watch;
 use crate::history::{
-    Action, AskIndex, Found, History, LostCommits, OperationIndex, OperationTold, Request, RequestIndex, SendIndex,
-    TemplateFact, Told,
+    Action, AskIndex, Deed, DeedIndex, DeedSendIndex, DeedTold, Found, History, LostCommits, OperationIndex,
+    OperationTold, Request, RequestIndex, SendIndex, TemplateFact, Told,
 };
 
 /// What became of a send, as far as a caller feels it.
@@ -65,6 +66,8 @@ struct Inner {
     intended_us: Vec<u64>,
     samples: Vec<Sample>,
     watch: Watch,
+    /// What each deed is about.
+    deeds: Vec<What>,
     /// Fail-overs whose copy is taken and whose end is not there yet.
     losing: Vec<LostCommits>,
 }
@@ -76,7 +79,14 @@ impl Recorder {
         let mut history = History::default();
         history.created(fact);
         let watch = Watch::new(fact);
-        let inner = Inner { history, intended_us: Vec::new(), samples: Vec::new(), watch, losing: Vec::new() };
+        let inner = Inner {
+            history,
+            intended_us: Vec::new(),
+            samples: Vec::new(),
+            watch,
+            deeds: Vec::new(),
+            losing: Vec::new(),
+        };
         Self { started: Instant::now(), template: fact.template, homes, inner: Mutex::new(inner) }
     }
 
@@ -174,6 +184,38 @@ impl Recorder {
     pub(super) fn operated(&self, operation: OperationIndex, told: OperationTold) {
         let now = self.now();
         self.inner.lock().history.operated(operation, now, told);
+    }
+
+    pub(super) fn deed(&self, deed: Deed, what: What) -> DeedIndex {
+        let mut inner = self.inner.lock();
+        inner.deeds.push(what);
+        inner.history.deed(deed)
+    }
+
+    pub(super) fn deed_sending(&self, deed: DeedIndex) -> (DeedSendIndex, Deed, What) {
+        let mut inner = self.inner.lock();
+        let now = self.now();
+        let number = deed.0 as usize;
+        (inner.history.deed_sent(deed, now), inner.history.deeds()[number].clone(), inner.deeds[number].clone())
+    }
+
+    pub(super) fn deed_answered(&self, sent: DeedSendIndex, told: DeedTold) {
+        let mut inner = self.inner.lock();
+        let now = self.now();
+        inner.history.deed_answered(sent, now, told);
+    }
+
+    /// Deeds of which a send is in doubt, and none is known to be done.
+    pub(super) fn deeds_in_doubt(&self) -> Vec<DeedIndex> {
+        let inner = self.inner.lock();
+        let mut open: Vec<(bool, bool)> = vec![(false, false); inner.history.deeds().len()];
+        for sent in inner.history.deed_sends() {
+            let (doubt, done) = &mut open[sent.deed.0 as usize];
+            *doubt |= sent.told.is_doubt();
+            *done |= sent.told == DeedTold::Done;
+        }
+        let open = (0u32..).zip(open).filter(|(_, (doubt, done))| *doubt && !done);
+        open.map(|(number, _)| DeedIndex(number)).collect()
     }
 
     /// Changes of stock without a definite answer.

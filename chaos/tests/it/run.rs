@@ -31,6 +31,7 @@ async fn check(bed: &Arc<Bed>, spec: &RunSpec, name: &str, seed: u64) {
     let (report, _history) = play(bed, &scenario, spec, seed).await.unwrap_or_else(|error| panic!("{name}: {error}"));
     assert!(report.held, "{name}, seed {seed}: {:?} {:?}", report.problems, report.violations);
     assert!(report.counts.sends > 200, "{name}: there was load: {:?}", report.counts);
+    assert!(report.counts.deed_sends > 10, "{name}: there were orders: {:?}", report.counts);
     assert_eq!(report.counts.unsold, 0, "{name}: every unit is sold: {:?}", report.counts);
     if name == "cut-in-commit" {
         assert!(report.connections_cut() > 0, "connections were cut in mid-transaction");
