@@ -95,6 +95,8 @@ counts! {
     patrol_rows = "scrip_patrol_rows_total";
     /// Steps that the patrol wrote down: coupons expired, locks freed.
     patrol_steps = "scrip_patrol_steps_total";
+    /// Reminders that the patrol made.
+    patrol_reminders = "scrip_patrol_reminders_total";
     /// Connections accepted.
     connections = "scrip_connections_total";
 }

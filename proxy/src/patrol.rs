@@ -13,11 +13,16 @@
 //! | in their transaction                 | all of them or none             | it reads the logs: what is there is not due |
 //! | before the position is noted         | the steps, an older position    | some slices are read again, nothing is due |
 //!
+//! Reminders are made for unused coupons whose end is near: one for each user, template, day of the end and time before it,
+//! in one transaction with its event. Their primary key decides who makes it.
+//!
 //! Clocks of proxies differ. So nothing is written down before [`GRACE`] has passed: an order that was in time by the clock
 //! of its proxy is not told otherwise by a step.
 
 mod rate;
+mod remind;
 
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +39,7 @@ use crate::order::rules::Validity;
 use crate::order::rules::due::due;
 use crate::store::events::Holder;
 use crate::store::mysql::{Beat, MysqlStore, MysqlWriter};
-use crate::store::patrol::{Position, Walked};
+use crate::store::patrol::{Position, Reminder, ReminderKey, Walked};
 use crate::store::steps::{CouponKey, CouponLog, NewStep};
 use crate::store::{RecordError, RecordStore, RecordWriter, StoreError};
 use crate::tasks::Tasks;
@@ -58,6 +63,8 @@ const YIELD: Duration = Duration::from_millis(50);
 const YIELD_MAX: Duration = Duration::from_secs(2);
 /// How often one slice is tried; what is left of it waits for the next round.
 const TRIES_MAX: usize = 8;
+/// Reminders dropped at once. Bounds what a transaction locks.
+const FORGOTTEN: u32 = 1_000;
 /// After an error.
 const BACKOFF: Duration = Duration::from_secs(1);
 
@@ -145,6 +152,7 @@ impl Patrol {
             self.give_way().await;
             let rows = self.beat.walk(position, self.settings.slice_rows as u32).await?;
             self.write_down(&rows).await?;
+            self.remind(&rows).await?;
             self.flow.meter.patrol_rows.add(rows.len());
             let at_end = rows.len() < self.settings.slice_rows;
             position = rows.last().filter(|_| !at_end).map_or_else(Position::default, |last| Position::of(&last.row));
@@ -155,6 +163,7 @@ impl Patrol {
             }
             sleep_until(rate.until(rows.len(), Instant::now())).await;
             if at_end {
+                self.forget().await?;
                 self.gauges.last_round.set(Duration::from_millis(self.flow.clock.now_ms()).as_secs_f64());
                 while began.elapsed() < self.settings.round_interval {
                     self.renew(holder, &mut renewed).await?;
@@ -219,6 +228,48 @@ impl Patrol {
                 // Of an unknown outcome the logs tell, when the slice is read again.
                 Err(error) => return Err(error.into()),
             }
+        }
+        Ok(())
+    }
+
+    /// Makes the reminders that are due for these coupons and were not made yet.
+    async fn remind(&self, rows: &[Walked]) -> Result<(), Stopped> {
+        let before = &self.settings.remind_before;
+        if before.is_empty() {
+            return Ok(());
+        }
+        let now_ms = self.flow.clock.now_ms();
+        let unused = rows.iter().map(|walked| &walked.row).filter(|row| row.status == CouponStatus::Unused);
+        let due = unused.filter_map(|row| {
+            let (_, until_ms) = self.flow.templates.get(row.template)?.validity_ms(row.claimed_at_ms);
+            remind::due(row, until_ms, before, now_ms)
+        });
+        // Of several coupons that end on one day the first.
+        let mut due: Vec<Reminder> = due.collect();
+        due.dedup_by_key(|reminder| reminder.key);
+        for _ in 0..TRIES_MAX {
+            let keys: Vec<ReminderKey> = due.iter().map(|reminder| reminder.key).collect();
+            let made: HashSet<ReminderKey> = self.beat.reminded(&keys).await?.into_iter().collect();
+            let mut seen = HashSet::new();
+            due.retain(|reminder| !made.contains(&reminder.key) && seen.insert(reminder.key));
+            match self.beat.remind(&due).await {
+                Ok(()) => {
+                    self.flow.meter.patrol_reminders.add(due.len());
+                    return Ok(());
+                }
+                Err(RecordError::Conflict | RecordError::RolledBack(_)) => sleep(Duration::from_millis(5)).await,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops reminders of coupons that ended the day before yesterday or earlier.
+    async fn forget(&self) -> Result<(), Stopped> {
+        let today = self.flow.clock.now_ms() / 86_400_000;
+        let before_day = u32::try_from(today.saturating_sub(1)).unwrap_or(0);
+        while self.beat.forget(before_day, FORGOTTEN).await? == u64::from(FORGOTTEN) {
+            sleep(YIELD).await;
         }
         Ok(())
     }

@@ -94,7 +94,12 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()> + Send + 'st
     let operations = start(&config, &flow, errands, &stores, &health, &tasks)?;
     let owner = format!("{}-{:016x}", config.name, rand::random::<u64>());
     if config.patrol.enabled {
-        patrol::start(&flow, &stores.record, &config.patrol, &owner, &tasks);
+        let mut settings = config.patrol.clone();
+        if !config.events.enabled {
+            // Nobody would be told.
+            settings.remind_before.clear();
+        }
+        patrol::start(&flow, &stores.record, &settings, &owner, &tasks);
     }
     if config.events.enabled {
         events::start(&flow, (&stores.record, &stores.stock), &config.events, &owner, &tasks);

@@ -14,6 +14,8 @@ use super::{LogFormat, RecordLanes, unit};
 
 /// A time, in milliseconds.
 pub(super) struct Span(pub(super) RangeInclusive<u64>);
+/// A list of times, each in milliseconds.
+pub(super) struct Spans(pub(super) RangeInclusive<u64>);
 /// A time, or "none".
 pub(super) struct SpanOrNone(pub(super) RangeInclusive<u64>);
 /// A size, in bytes.
@@ -37,6 +39,9 @@ pub(super) struct Level;
 
 /// A longer name than the protocol lets a caller say could never be used.
 const NAME_LEN_MAX: usize = scrip_protocol::limits::CALLER_LEN_MAX;
+
+/// A longer list of times would cost each walk more than it tells.
+const LIST_LEN_MAX: usize = 8;
 
 fn text<'v>(value: &'v DeValue<'_>, allowed: &str) -> Result<&'v str, String> {
     value.as_str().ok_or_else(|| format!("write {allowed}, in quotes"))
@@ -79,6 +84,20 @@ impl Form for SpanOrNone {
     }
     fn allowed(&self) -> String {
         format!("{}, or none", Span(self.0.clone()).allowed())
+    }
+}
+
+impl Form for Spans {
+    type Value = Vec<Duration>;
+    const QUOTED: bool = false;
+
+    fn read(&self, value: &DeValue<'_>, context: &Context<'_>) -> Result<Vec<Duration>, String> {
+        let list = value.as_array().filter(|list| list.len() <= LIST_LEN_MAX);
+        let list = list.ok_or_else(|| format!("write {}", self.allowed()))?;
+        list.iter().map(|value| Span(self.0.clone()).read(value.get_ref(), context)).collect()
+    }
+    fn allowed(&self) -> String {
+        format!("a list, of at most {LIST_LEN_MAX}, each {}", Span(self.0.clone()).allowed())
     }
 }
 

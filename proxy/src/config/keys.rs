@@ -8,7 +8,7 @@ use std::time::Duration;
 use scrip_protocol::limits::DEADLINE_MAX_MS;
 use scrip_shard_config::Secret;
 
-use super::form::{Count, FilePath, Format, Lanes, Level, Listen, Name, Size, Span, SpanOrNone, Switch};
+use super::form::{Count, FilePath, Format, Lanes, Level, Listen, Name, Size, Span, SpanOrNone, Spans, Switch};
 use super::kind::{Optional, Or, Required};
 use super::reader::Section;
 use super::reference::{KeySpec, SectionSpec};
@@ -202,6 +202,9 @@ section! {
         rows_per_second: usize = Or("20000", Count(1..=10_000_000));
         /// Coupons read at once. Prevents transactions that hold up those of orders.
         slice_rows: usize = Or("500", Count(1..=1_024));
+        /// How long before its end a user is reminded of an unused coupon, by an event `expiring`: needs `events.enabled`. For
+        /// each time once for each user, template and day of the end (UTC).
+        remind_before: Vec<Duration> = Or("[\"3d\", \"1d\"]", Spans(S..=365 * 24 * H));
         /// From the beginning of a round to that of the next one, at least. Prevents walking a small table without end.
         round_interval: Duration = Or("1min", Span(10..=24 * H));
     }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-const DURATION_UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("min", 60_000), ("s", 1_000), ("ms", 1)];
+const DURATION_UNITS: [(&str, u64); 5] =
+    [("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000), ("ms", 1)];
 const SIZE_UNITS: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
-/// `500ms`, `5s`, `10min`, `2h`, in milliseconds.
+/// `500ms`, `5s`, `10min`, `2h`, `3d`, in milliseconds.
 pub(super) fn parse_duration_ms(text: &str) -> Option<u64> {
     parse(text, &DURATION_UNITS)
 }
@@ -56,6 +57,7 @@ mod tests {
             ("5s", Some(5_000)),
             ("10min", Some(600_000)),
             ("2h", Some(7_200_000)),
+            ("3d", Some(259_200_000)),
             ("0s", Some(0)),
             ("500", None),
             ("ms", None),

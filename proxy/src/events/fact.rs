@@ -5,6 +5,7 @@ use scrip_protocol::v1::{Event, EventBatch, EventKind, StepKind};
 use scrip_protocol::{OrderId, TemplateId};
 
 use crate::store::NewCoupon;
+use crate::store::patrol::Reminder;
 use crate::store::steps::{Hold, NewStep};
 
 /// The coupons of one transaction.
@@ -21,6 +22,20 @@ pub fn of_steps(steps: &[NewStep]) -> EventBatch {
 pub fn sold_out(template: TemplateId, at_ms: u64) -> EventBatch {
     let kind = EventKind::SoldOut as i32;
     EventBatch { events: vec![Event { kind, template_id: template.get(), at_ms: millis(at_ms), ..Event::default() }] }
+}
+
+/// The ends of coupons are near.
+pub fn of_reminders(reminders: &[Reminder]) -> EventBatch {
+    let events = reminders.iter().map(|reminder| Event {
+        kind: EventKind::Expiring as i32,
+        template_id: reminder.key.template.get(),
+        user_id: reminder.key.user.get(),
+        seq: reminder.seq.into(),
+        at_ms: millis(reminder.at_ms),
+        until_ms: reminder.until_ms,
+        ..Event::default()
+    });
+    EventBatch { events: events.collect() }
 }
 
 fn claimed(coupon: &NewCoupon) -> Event {

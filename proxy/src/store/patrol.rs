@@ -1,6 +1,7 @@
 //! Where the patrol of a primary is, and what it sees.
 
 use scrip_protocol::v1::StepKind;
+use scrip_protocol::{TemplateId, UserId};
 use scrip_shard_config::Tail;
 
 use super::CouponRow;
@@ -25,6 +26,32 @@ pub struct Walked {
     pub row: CouponRow,
     /// The kind of its last step.
     pub last: Option<StepKind>,
+}
+
+/// What there is one reminder of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReminderKey {
+    /// Whose coupon ends.
+    pub user: UserId,
+    /// Of which template.
+    pub template: TemplateId,
+    /// On which day (UTC), since 1970-01-01.
+    pub end_day: u32,
+    /// How long before, in milliseconds.
+    pub before_ms: u64,
+}
+
+/// A reminder about to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reminder {
+    /// What it is of.
+    pub key: ReminderKey,
+    /// One of the coupons.
+    pub seq: u16,
+    /// When that one ends, in milliseconds since 1970-01-01 UTC.
+    pub until_ms: i64,
+    /// Milliseconds since 1970-01-01 UTC.
+    pub at_ms: u64,
 }
 
 impl Position {

@@ -8,6 +8,7 @@ use super::scene::{Scene, cases};
 
 cases! {
     coupons_that_expire_together_are_written_down_once on patrolled;
+    a_user_is_reminded_once_for_each_time on patrolled;
     orders_around_the_end_are_told_what_is_written_down on patrolled;
     patrol_and_orders_race_and_one_wins on patrolled;
 }
@@ -16,7 +17,7 @@ cases! {
 async fn patrolled(server: PathBuf) -> Scene {
     let spec = TestbedSpec::new(2, 1).with_database_server(server);
     let config = "[events]\nenabled = true\n\
-         [patrol]\nenabled = true\nround_interval = \"50ms\"\nslice_rows = 200\nrows_per_second = 4000\n";
+         [patrol]\nenabled = true\nround_interval = \"50ms\"\nremind_before = [\"1h\", \"5s\"]\nslice_rows = 200\nrows_per_second = 4000\n";
     Scene::own(spec, config).await
 }
 
@@ -241,5 +242,18 @@ mod cases {
         assert!((1..USERS).contains(&freed), "both sides won some: {freed}");
         assert_eq!(told(scene, template, EventKind::Freed).await, freed);
         is_clean(scene).await;
+    }
+
+    /// An hour before, and five seconds before.
+    pub(super) async fn a_user_is_reminded_once_for_each_time(scene: &Scene) {
+        const USERS: u64 = 500;
+        let until_ms = now_ms() + 12_000;
+        let template = until(scene, until_ms, USERS).await;
+        assert!(scene.rush(template, 0..USERS).await.iter().all(Result::is_ok));
+        for (at_ms, times) in [(until_ms - 5_500, 1), (until_ms - 500, 2), (until_ms + 3_000, 2)] {
+            wait_until(at_ms).await;
+            assert_eq!(told(scene, template, EventKind::Expiring).await, USERS * times);
+        }
+        assert_eq!(told(scene, template, EventKind::Expired).await, USERS);
     }
 }

@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use scrip_protocol::v1::StepKind;
+use scrip_protocol::{TemplateId, UserId};
 use scrip_shard_config::PrimaryId;
 
 use super::MysqlStore;
 use super::failure::Failed;
 use super::lease::Leases;
 use super::read::coupon;
+use super::session::decode;
 use super::sql::patrol as sql;
-use crate::store::StoreError;
 use crate::store::events::Holder;
-use crate::store::patrol::{Position, Walked};
+use crate::store::patrol::{Position, Reminder, ReminderKey, Walked};
+use crate::store::{RecordError, StoreError};
 
 /// A coupon, state and end of the lock after its last step, and the kind of that.
 type Columns = (u64, u32, u16, Vec<u8>, u64, Option<u8>, Option<u64>, Option<u8>);
@@ -68,6 +70,64 @@ impl Beat {
         let Position { tail, user, template, seq } = position;
         let params = (tail, user, template, seq, holder.name, &holder.owner, holder.term);
         self.leases.run(sql::POSITION_SET, params).await.map(drop)
+    }
+
+    /// Which of these reminders were made.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn reminded(&self, keys: &[ReminderKey]) -> Result<Vec<ReminderKey>, StoreError> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let pool = self.leases.pool()?;
+        let (whom, limit) = (pool.target().whom(), pool.target().limits().read);
+        let mut lease = pool.lease().await?;
+        let rows = lease.session.packet(&sql::reminded(keys), 1, limit).await;
+        let rows = rows.map_err(|failed| failed.not_applied(&whom))?;
+        lease.keep();
+        let rows = decode::<(u64, u32, u32, u64)>(rows.into_iter().flatten().collect());
+        let keys = rows.map_err(|failed| failed.not_applied(&whom))?.into_iter();
+        let keys = keys.filter_map(|(user, template, end_day, before_ms)| {
+            let template = TemplateId::try_new(template).ok()?;
+            Some(ReminderKey { user: UserId(user), template, end_day, before_ms })
+        });
+        Ok(keys.collect())
+    }
+
+    /// One transaction, one attempt: all of these reminders and their events, or none.
+    ///
+    /// # Errors
+    /// As for steps: one that exists is a conflict.
+    pub async fn remind(&self, reminders: &[Reminder]) -> Result<(), RecordError> {
+        if reminders.is_empty() {
+            return Ok(());
+        }
+        let pool = self.leases.pool()?;
+        let (target, limits) = (pool.target(), pool.target().limits());
+        let mut lease = pool.lease().await?;
+        let text = sql::remind(reminders, target.version());
+        // Cancelled from here on, the connection is closed and the outcome is unknown.
+        match lease.session.packet(&text, sql::REMIND_STATEMENTS, limits.record).await {
+            Ok(_) => {
+                lease.keep();
+                Ok(())
+            }
+            Err(failed) => {
+                if failed.answered() {
+                    lease.roll_back(limits.connect).await;
+                }
+                Err(failed.of_record(&target.whom(), sql::REMIND_COMMIT))
+            }
+        }
+    }
+
+    /// Drops some reminders of coupons that ended before a day; how many.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn forget(&self, before_day: u32, count_max: u32) -> Result<u64, StoreError> {
+        self.leases.run(sql::REMINDERS_DROP, (before_day, count_max)).await
     }
 
     /// The next coupons after a position, in the order of the primary key; fewer than wanted: there are no more.

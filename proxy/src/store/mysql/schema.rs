@@ -21,6 +21,7 @@ const PRIMARY: &[&str] = &[
     include_str!("migrations/primary_0005.sql"),
     include_str!("migrations/primary_0006.sql"),
     include_str!("migrations/primary_0007.sql"),
+    include_str!("migrations/primary_0008.sql"),
 ];
 const META: &[&str] = &[
     include_str!("migrations/meta_0001.sql"),
