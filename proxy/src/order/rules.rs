@@ -15,8 +15,8 @@
 //! | order returned it       | order done      | order done      | done            | done            |
 //!
 //! Bold: a step is written. *Done*: it had been done before, and the answer is the same. A lock that is over counts as
-//! unused, whether the patrol has written that down or not; the order that held it may lock or redeem again like any other, as long as nobody else did. A lock holds the
-//! coupon past its end: what was locked in time is redeemed in time.
+//! unused, whether the patrol has written that down or not; the order that held it may lock or redeem again like any other,
+//! as long as nobody else did. A lock holds the coupon past its end: what was locked in time is redeemed in time.
 
 pub mod due;
 
