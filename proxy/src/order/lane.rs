@@ -141,7 +141,7 @@ impl<W: RecordWriter, R: RecordStore, M: MetaStore> OrderLane<W, R, M> {
     /// lock, which waits for the transaction that writes it.
     async fn read(&mut self) -> Result<Logs, Lost> {
         let mut logs = self.remembered();
-        for lock in [false, true] {
+        for lock in [true, false] {
             let tasks = self.group.iter().filter(|task| task.is_burned() == lock);
             let keys = tasks.flat_map(|task| task.items.iter().map(|item| item.key));
             let keys: Vec<_> = keys.filter(|key| !logs.contains_key(key)).collect();
@@ -166,11 +166,16 @@ impl<W: RecordWriter, R: RecordStore, M: MetaStore> OrderLane<W, R, M> {
     }
 
     /// What is remembered may have grown since. Only a step can be decided on it, because the primary key then tells; that
-    /// nothing is to be done, or that something may not be, is decided on what was read.
+    /// nothing is to be done, or that something may not be, is decided on what was read. So is everything that a request of
+    /// unknown outcome names, whoever else names it.
     fn remembered(&self) -> Logs {
         let (connection, now_ms) = (self.writer.connection(), self.flow.clock.now_ms());
         let (mut logs, mut doubted) = (Logs::default(), Vec::new());
-        for task in self.group.iter().filter(|task| !task.is_burned()) {
+        for task in &self.group {
+            if task.is_burned() {
+                doubted.extend(task.items.iter().map(|item| item.key));
+                continue;
+            }
             for item in &task.items {
                 let Some(log) = self.recent.get(connection, &item.key) else { continue };
                 match rules::decide(log, validity(item, log), &task.order, item.wish, now_ms) {
