@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use mysql_async::Row;
 use scrip_protocol::v1::CouponStatus;
 use scrip_protocol::{RequestId, TemplateId, UserId};
 use scrip_shard_config::Tail;
@@ -30,9 +31,8 @@ pub(super) fn coupon(
     })
 }
 
-/// Runs a query for coupons. As for cancellation, see [`Session::packet`].
-pub(super) async fn coupons(session: &mut Session, text: &[u8], limit: Duration) -> Result<Vec<CouponRow>, Failed> {
-    let rows = session.packet(text, 1, limit).await?.pop().unwrap_or_default();
+/// Coupons, off the wire.
+pub(super) fn coupons(rows: Vec<Row>) -> Result<Vec<CouponRow>, Failed> {
     decode::<Columns>(rows)?.into_iter().map(coupon).collect()
 }
 

@@ -1,7 +1,6 @@
 //! Logs of coupons, off the wire.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use mysql_async::Row;
 use mysql_async::prelude::FromRow;
@@ -10,7 +9,7 @@ use scrip_protocol::{OrderId, RequestId, TemplateId, UserId};
 
 use super::failure::Failed;
 use super::pool::Pool;
-use super::session::{Session, decode};
+use super::session::decode;
 use super::sql;
 use crate::store::steps::{CouponKey, CouponLog, Hold, Step};
 use crate::store::{CouponRow, StoreError};
@@ -71,9 +70,8 @@ fn line(row: &mut Row) -> Option<Line> {
     })
 }
 
-/// Runs a query for logs. As for cancellation, see [`Session::packet`].
-pub(super) async fn logs(session: &mut Session, text: &[u8], limit: Duration) -> Result<Vec<CouponLog>, Failed> {
-    let rows = session.packet(text, 1, limit).await?.pop().unwrap_or_default();
+/// Logs, off the wire.
+pub(super) fn logs(rows: Vec<Row>) -> Result<Vec<CouponLog>, Failed> {
     let mut logs: BTreeMap<CouponKey, CouponLog> = BTreeMap::new();
     for line in decode::<Line>(rows)? {
         let row = line.coupon().map_err(Failed::unexpected)?;
@@ -92,7 +90,9 @@ pub(super) async fn logs(session: &mut Session, text: &[u8], limit: Duration) ->
 /// One coupon and its log.
 pub(super) async fn log(pool: &Pool, key: CouponKey) -> Result<Option<CouponLog>, StoreError> {
     let mut lease = pool.lease().await?;
-    let found = logs(&mut lease.session, &sql::steps::logs(&[key], false), pool.target().limits().read).await;
+    let (text, limit) = (sql::steps::logs(&[key], false), pool.target().limits().read);
+    let found = lease.session.packet(&text, 1, limit).await;
+    let found = found.and_then(|mut sets| logs(sets.pop().unwrap_or_default()));
     let mut found = found.map_err(|failed| failed.not_applied(&pool.target().whom()))?;
     lease.keep();
     Ok(found.pop())

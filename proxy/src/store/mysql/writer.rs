@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use mysql_async::Row;
 use scrip_protocol::{TemplateId, UserId};
 use scrip_shard_config::PrimaryId;
 
@@ -108,6 +109,31 @@ impl MysqlWriter {
         }
     }
 
+    /// What a query finds for all of these keys, however many, on one connection.
+    async fn find<K: Sync, T: Send>(
+        &mut self,
+        keys: &[K],
+        lock: bool,
+        text: fn(&[K], bool) -> Vec<u8>,
+        off_the_wire: fn(Vec<Row>) -> Result<Vec<T>, Failed>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut found = Vec::new();
+        let mut connection = None;
+        for keys in keys.chunks(keys::KEYS_MAX) {
+            let mut session = self.take().await?;
+            if *connection.get_or_insert(self.connections) != self.connections {
+                return Err(StoreError::Unreachable("the connection was lost during a look-up".to_owned()));
+            }
+            let Backend { target, .. } = self.inner.backend(self.primary)?;
+            let (limit, whom) = (target.limits().read, target.whom());
+            let answer = session.packet(&text(keys, lock), 1, limit).await;
+            let rows = answer.and_then(|mut sets| off_the_wire(sets.pop().unwrap_or_default()));
+            self.put_back(session, rows.as_ref().err()).await;
+            found.extend(rows.map_err(|failed| failed.not_applied(&whom))?);
+        }
+        Ok(found)
+    }
+
     async fn send(&mut self, batch: &[NewCoupon]) -> Result<(), RecordError> {
         let backend = self.inner.backend(self.primary).map_err(RecordError::from)?;
         let (version, limit, whom) = (backend.target.version(), backend.target.limits().record, backend.target.whom());
@@ -163,38 +189,11 @@ impl RecordWriter for MysqlWriter {
     }
 
     async fn look_up(&mut self, keys: &[(UserId, TemplateId)], lock: bool) -> Result<Vec<CouponRow>, StoreError> {
-        let mut found = Vec::new();
-        let mut connection = None;
-        for keys in keys.chunks(keys::KEYS_MAX) {
-            let mut session = self.take().await?;
-            if *connection.get_or_insert(self.connections) != self.connections {
-                return Err(StoreError::Unreachable("the connection was lost during a look-up".to_owned()));
-            }
-            let backend = self.inner.backend(self.primary)?;
-            let Backend { target, .. } = backend;
-            let (limit, whom) = (target.limits().read, target.whom());
-            let rows = read::coupons(&mut session, &keys::look_up(keys, lock), limit).await;
-            self.put_back(session, rows.as_ref().err()).await;
-            found.extend(rows.map_err(|failed| failed.not_applied(&whom))?);
-        }
-        Ok(found)
+        self.find(keys, lock, keys::look_up, read::coupons).await
     }
 
     async fn logs(&mut self, keys: &[CouponKey], lock: bool) -> Result<Vec<CouponLog>, StoreError> {
-        let mut found = Vec::new();
-        let mut connection = None;
-        for keys in keys.chunks(keys::KEYS_MAX) {
-            let mut session = self.take().await?;
-            if *connection.get_or_insert(self.connections) != self.connections {
-                return Err(StoreError::Unreachable("the connection was lost during a look-up".to_owned()));
-            }
-            let Backend { target, .. } = self.inner.backend(self.primary)?;
-            let (limit, whom) = (target.limits().read, target.whom());
-            let logs = steps::logs(&mut session, &sql::steps::logs(keys, lock), limit).await;
-            self.put_back(session, logs.as_ref().err()).await;
-            found.extend(logs.map_err(|failed| failed.not_applied(&whom))?);
-        }
-        Ok(found)
+        self.find(keys, lock, sql::steps::logs, steps::logs).await
     }
 
     async fn append(&mut self, steps: &[NewStep], spends: &[Spend]) -> Result<(), RecordError> {
