@@ -92,10 +92,7 @@ impl ModelWriter {
     }
 
     async fn send(&mut self, batch: &[NewCoupon]) -> Result<(), RecordError> {
-        let (life, server) = self.ready().await.map_err(|error| match error {
-            StoreError::Refused(text) => RecordError::Refused(text),
-            StoreError::Unreachable(text) | StoreError::Unknown(text) => RecordError::Unreachable(text),
-        })?;
+        let (life, server) = self.ready().await.map_err(RecordError::from)?;
         let trusting = self.stores.sim.world().is(Mutant::SeenAnywhere);
         if !trusting && batch.iter().any(|row| row.seq > 1 && row.seen_on != self.connections) {
             self.session = Some(life);
@@ -104,13 +101,24 @@ impl ModelWriter {
         let (primary, batch) = (index(self.primary), batch.to_vec());
         let serve = move |sim: Sim, life| transaction::record(sim, primary, life, server, batch);
         let what = (self.to(), CallKind::Record);
-        match call(&self.stores.sim, &self.stores.process, what, limits::RECORD, Some(life), serve).await {
+        let answer = call(&self.stores.sim, &self.stores.process, what, limits::RECORD, Some(life), serve).await;
+        self.written(life, answer, Mutant::UnknownIsRefused)
+    }
+
+    /// What became of a transaction; of the mutant, an unknown outcome is a refusal.
+    fn written(
+        &mut self,
+        life: u32,
+        answer: Result<Result<(), RecordError>, Lost>,
+        mutant: Mutant,
+    ) -> Result<(), RecordError> {
+        match answer {
             Ok(answer) => {
                 self.session = Some(life);
                 answer
             }
             Err(Lost::NotSent) => Err(RecordError::Unreachable("no connection".to_owned())),
-            Err(Lost::Never | Lost::Unknown) if self.stores.sim.world().is(Mutant::UnknownIsRefused) => {
+            Err(Lost::Never | Lost::Unknown) if self.stores.sim.world().is(mutant) => {
                 Err(RecordError::Unreachable("no answer".to_owned()))
             }
             Err(Lost::Never | Lost::Unknown) => Err(RecordError::Unknown("no answer".to_owned())),
@@ -174,7 +182,7 @@ impl RecordWriter for ModelWriter {
         if steps.is_empty() {
             return Ok(());
         }
-        let life = self.take().await.map_err(|error| RecordError::Unreachable(error.to_string()))?;
+        let life = self.take().await.map_err(RecordError::from)?;
         let trusting = self.stores.sim.world().is(Mutant::StepSeenAnywhere);
         if !trusting && steps.iter().any(|step| step.seen_on != self.connections) {
             self.session = Some(life);
@@ -183,17 +191,8 @@ impl RecordWriter for ModelWriter {
         let (primary, steps, spends) = (index(self.primary), steps.to_vec(), spends.to_vec());
         let serve = move |sim: Sim, life| transaction::append(sim, primary, life, steps, spends);
         let what = (self.to(), CallKind::Record);
-        match call(&self.stores.sim, &self.stores.process, what, limits::RECORD, Some(life), serve).await {
-            Ok(answer) => {
-                self.session = Some(life);
-                answer
-            }
-            Err(Lost::NotSent) => Err(RecordError::Unreachable("no connection".to_owned())),
-            Err(Lost::Never | Lost::Unknown) if self.stores.sim.world().is(Mutant::UnknownStepIsRefused) => {
-                Err(RecordError::Unreachable("no answer".to_owned()))
-            }
-            Err(Lost::Never | Lost::Unknown) => Err(RecordError::Unknown("no answer".to_owned())),
-        }
+        let answer = call(&self.stores.sim, &self.stores.process, what, limits::RECORD, Some(life), serve).await;
+        self.written(life, answer, Mutant::UnknownStepIsRefused)
     }
 
     async fn epochs(&mut self, keys: &[StockKey]) -> Result<Vec<Option<u64>>, StoreError> {
