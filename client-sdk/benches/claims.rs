@@ -93,6 +93,7 @@ fn answer(request: Request) -> Response {
             valid_until_ms: 1_800_000_000_000,
             locked_until_ms: 0,
             replayed: false,
+            number: "TEA-20260101-M3L2-86NT-FQZT-FSGK-D".to_owned(),
         }),
         _ => Wire::Welcome(Welcome { protocol_version: 1, ..Welcome::default() }),
     };

@@ -9,7 +9,7 @@ use scrip_protocol::limits::DEADLINE_MAX_MS;
 use scrip_protocol::v1::request::Operation as Wire;
 use scrip_protocol::v1::{self, Request};
 
-use crate::coupon::Claim;
+use crate::coupon::{Claim, Coupon};
 use crate::delivery::Sink;
 use crate::failure::Failure;
 use crate::quote::Combination;
@@ -156,7 +156,7 @@ fn fits(operation: &Wire, answer: &Answer) -> bool {
         Wire::UnlockCoupons(unlock) => are(&unlock.coupon_ids, answer),
         Wire::ReturnCoupons(back) => are(&back.coupon_ids, answer),
         Wire::GetCoupon(get) => {
-            matches!(answer, Answer::CouponHistory(history) if history.coupon.coupon_id.0 == *get.coupon_id)
+            matches!(answer, Answer::CouponHistory(history) if is_asked_for(&history.coupon, get))
         }
         Wire::Quote(quote) => {
             let lines = quote.order.as_ref().map_or(0, |order| order.lines.len());
@@ -192,5 +192,12 @@ fn fits(operation: &Wire, answer: &Answer) -> bool {
         Wire::ClaimByCode(claim) => matches!(answer, Answer::Coupon(coupon) if coupon.user.get() == claim.user_id),
         Wire::Ping(ping) => matches!(answer, Answer::Pong(nonce) if *nonce == ping.nonce),
         Wire::Hello(_) => false,
+    }
+}
+
+fn is_asked_for(coupon: &Coupon, get: &v1::GetCoupon) -> bool {
+    match get.number.is_empty() {
+        true => coupon.coupon_id.0 == *get.coupon_id,
+        false => coupon.number.is_some_and(|number| number.as_str() == get.number),
     }
 }

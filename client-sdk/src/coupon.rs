@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use scrip_protocol::v1;
-use scrip_protocol::{CouponId, RequestId, TemplateId, UserId};
+use scrip_protocol::{CouponId, CouponNumber, RequestId, TemplateId, UserId};
 
 use crate::reply::Malformed;
 
@@ -79,6 +79,9 @@ pub struct Coupon {
     pub locked_until_ms: Option<i64>,
     /// This answer repeats one given before.
     pub replayed: bool,
+    /// What people read to each other; [`Client::find_coupon`](crate::Client::find_coupon) finds the coupon by it. `None`
+    /// in what claims and orders answer: a listing and [`Client::get_coupon`](crate::Client::get_coupon) have it.
+    pub number: Option<CouponNumber>,
 }
 
 /// What can be done with a coupon.
@@ -194,6 +197,7 @@ impl Coupon {
             valid_until_ms: wire.valid_until_ms,
             locked_until_ms: (wire.locked_until_ms != 0).then_some(wire.locked_until_ms),
             replayed: wire.replayed,
+            number: wire.number.parse().ok(),
         })
     }
 }

@@ -82,7 +82,9 @@ pub use quote::{
 pub use request_id::mint_request_id;
 pub use rule::{Applicability, Benefit, DailyLimit, Rules, Selection, Stacking};
 pub use scrip_protocol::v1::Code;
-pub use scrip_protocol::{BulkJobId, CodeBatchId, CouponId, Disposition, OrderId, RequestId, TemplateId, UserId};
+pub use scrip_protocol::{
+    BulkJobId, CodeBatchId, CouponId, CouponNumber, Disposition, OrderId, RequestId, TemplateId, UserId,
+};
 pub use secret::Secret;
 pub use stream::{ClaimStream, Completion};
 pub use template::{StockChange, Template, TemplateDefinition, TemplatePage, TemplateQuery, TemplateStatus, Validity};

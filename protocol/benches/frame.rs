@@ -33,6 +33,7 @@ fn response(id: u64) -> Response {
         valid_until_ms: 1_769_904_000_000,
         locked_until_ms: 0,
         replayed: false,
+        number: "TEA-20260101-M3L2-86NT-FQZT-FSGK-D".to_owned(),
     };
     Response { id, code: Code::Ok.into(), result: Some(Answer::Coupon(coupon)), ..Response::default() }
 }

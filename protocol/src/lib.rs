@@ -16,6 +16,7 @@
 //! | [`limits`] | every limit, with the failure that it prevents       |
 //! | [`check`]  | are the fields of a message within the limits?       |
 //! | [`page`]   | pages that fit into a frame                          |
+//! | [`number`], [`symbols`] | a coupon's number as text, and the symbols that it is made of |
 
 pub mod check;
 pub mod code;
@@ -24,7 +25,9 @@ pub mod codec;
 pub mod frame;
 pub mod id;
 pub mod limits;
+pub mod number;
 pub mod page;
+pub mod symbols;
 
 /// The generated messages of package `scrip.v1`.
 pub mod v1 {
@@ -35,6 +38,7 @@ pub mod v1 {
 pub use check::Violation;
 pub use code::{Disposition, Fault};
 pub use id::{BulkJobId, CodeBatchId, CouponId, OrderId, RequestId, TemplateId, UserId};
+pub use number::CouponNumber;
 
 /// The version of the protocol that this crate speaks.
 pub const PROTOCOL_VERSION: u32 = 1;

@@ -85,6 +85,8 @@ limits! {
         "a rate that no clock of a proxy can pace";
     CODE_LEN_MAX: usize = 64, "bytes",
         "a text of any length being taken apart as an exchange code";
+    COUPON_NUMBER_LEN_MAX: usize = 64, "bytes",
+        "a text of any length being taken apart as the number of a coupon";
     CODE_BATCH_CODES_MAX: u32 = 10_000_000, "codes",
         "a batch whose codes have no number in a code";
     CODE_USES_MAX: u32 = 1_000_000, "users",

@@ -142,8 +142,23 @@ mod tests {
             valid_until_ms: i64::MAX,
             locked_until_ms: i64::MAX,
             replayed: true,
+            number: String::new(),
         };
-        let page = CouponPage { coupons: vec![coupon; PAGE_SIZE_MAX as usize], next_cursor: vec![0; 128].into() };
+        let largest = Coupon { number: "A".repeat(49), ..coupon.clone() };
+        assert_eq!(rows_that_fit(&vec![largest; PAGE_SIZE_MAX as usize]), 410);
+        let usual = Coupon {
+            user_id: (1 << 40) - 1,
+            template_id: (1 << 20) - 1,
+            seq: 9,
+            claimed_at_ms: 1_769_860_800_000,
+            valid_from_ms: 1_769_860_800_000,
+            valid_until_ms: 1_769_860_800_000,
+            locked_until_ms: 0,
+            replayed: false,
+            number: "A".repeat(39),
+            ..coupon
+        };
+        let page = CouponPage { coupons: vec![usual; PAGE_SIZE_MAX as usize], next_cursor: vec![0; 128].into() };
         assert_eq!(rows_that_fit(&page.coupons), PAGE_SIZE_MAX as usize);
         let response = Response { result: Some(response::Result::CouponPage(page)), ..Response::default() };
         assert!(response.encoded_len() < FRAME_LEN_MAX);

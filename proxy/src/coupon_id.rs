@@ -10,11 +10,15 @@
 //!
 //! No generator and no look-up: the id routes by itself. The key can never change while its coupons live.
 
+mod number;
+
 use std::fmt;
 
 use aes::Aes128;
 use aes::cipher::{Array, BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
 use scrip_protocol::{CouponId, TemplateId, UserId};
+
+pub use number::CouponNumbers;
 
 /// What the last two bytes decrypt to; another layout takes another value.
 const CHECK: [u8; 2] = [0x5c, 0x01];
@@ -30,9 +34,12 @@ impl CouponKey {
         Self(bytes)
     }
 
-    /// To derive other keys from it.
-    pub(crate) fn bytes(&self) -> [u8; 16] {
-        self.0
+    /// The cipher under the key that this one makes of a label: one for each use. No coupon id encrypts a label, because none
+    /// ends in the check value of ids.
+    pub(crate) fn derived(&self, label: [u8; 16]) -> Aes128 {
+        let mut derived = Array(label);
+        Aes128::new(&Array(self.0)).encrypt_block(&mut derived);
+        Aes128::new(&derived)
     }
 
     /// The key of 32 hexadecimal digits.
@@ -50,10 +57,11 @@ impl fmt::Debug for CouponKey {
     }
 }
 
-/// Makes and reads coupon ids. Holds the expanded key, so that an id costs one block; cheap to clone.
+/// Makes and reads coupon ids and numbers. Holds the expanded keys, so that an id costs one block; cheap to clone.
 #[derive(Clone)]
 pub struct CouponIds {
     cipher: Aes128,
+    numbers: CouponNumbers,
 }
 
 impl fmt::Debug for CouponIds {
@@ -66,7 +74,13 @@ impl CouponIds {
     /// Expands the key.
     #[must_use]
     pub fn new(key: &CouponKey) -> Self {
-        Self { cipher: Aes128::new(&Array(key.0)) }
+        Self { cipher: Aes128::new(&Array(key.0)), numbers: CouponNumbers::new(key) }
+    }
+
+    /// What people call coupons.
+    #[must_use]
+    pub fn numbers(&self) -> &CouponNumbers {
+        &self.numbers
     }
 
     /// The id of a user's `seq`-th coupon of a template.

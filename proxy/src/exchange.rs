@@ -1,7 +1,7 @@
 //! Exchange codes: one coupon for each use of a code, exactly once, whoever asks however often.
 //!
 //! ```text
-//! code      a text that proves itself: batch and index, encrypted      (ff1, symbols: what it is made of)
+//! code      a text that proves itself: batch and index, encrypted      (made of `ff1`)
 //! desk      requests of callers: create, get, list and revoke batches, export codes, claim by code
 //! ```
 //!
@@ -32,8 +32,6 @@
 
 pub mod code;
 pub mod desk;
-mod ff1;
-mod symbols;
 
 use scrip_protocol::RequestId;
 use scrip_shard_config::Tail;

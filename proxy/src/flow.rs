@@ -383,13 +383,23 @@ impl Flow {
         z ^ (z >> 31)
     }
 
-    /// A row as the caller sees it now.
+    /// A row as the caller sees it now, without its number.
     pub fn coupon(&self, template: &Template, row: &CouponRow, replayed: bool) -> Coupon {
         let now_ms = i64::try_from(self.clock.now_ms()).unwrap_or(i64::MAX);
         self.coupon_at(template, row, replayed, now_ms)
     }
 
-    /// A row as it stands at a moment, in milliseconds since 1970-01-01 UTC.
+    /// What people call the coupon: see [`scrip_protocol::number`]. Costs ten AES blocks where the id costs one, so claims
+    /// and orders, which come by the hundred thousand a second, go without.
+    pub fn number(&self, template: &Template, row: &CouponRow) -> String {
+        let coupon = (row.user, row.template, row.seq);
+        let number =
+            self.coupon_ids.numbers().encode(coupon, row.claimed_at_ms, &template.record.definition.code_prefix);
+        // Of a prefix that was checked when the template was created, it is always one.
+        number.map(|number| number.to_string()).unwrap_or_default()
+    }
+
+    /// A row as it stands at a moment, in milliseconds since 1970-01-01 UTC; without its number.
     pub fn coupon_at(&self, template: &Template, row: &CouponRow, replayed: bool, now_ms: i64) -> Coupon {
         let (valid_from_ms, valid_until_ms) = template.validity_ms(row.claimed_at_ms);
         let status = status(row, now_ms, valid_until_ms);
@@ -409,6 +419,7 @@ impl Flow {
             valid_until_ms,
             replayed,
             locked_until_ms,
+            number: String::new(),
         }
     }
 }

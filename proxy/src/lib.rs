@@ -27,6 +27,7 @@
 //! | [`bulk`] | bulk issue: lists of users, worked on beside live claims |
 //! | [`exchange`] | exchange codes: texts that prove themselves, and their uses |
 //! | [`quote`] | what coupons take off an order: pure |
+//! | [`coupon_id`], [`ff1`] | what coupons are called: public ids, and numbers for people; the cipher of numbers and codes |
 //! | [`store`] | traits, and the stores on Redis and MySQL |
 //! | [`pipeline`], [`tasks`], [`mod@run`] | starting it all |
 //! | [`config`], [`cli`], [`admin`], [`telemetry`], [`meter`] | for operators |
@@ -44,6 +45,7 @@ pub mod coupon_id;
 pub mod dial;
 pub mod events;
 pub mod exchange;
+pub mod ff1;
 pub mod flow;
 pub mod gate;
 pub mod generations;

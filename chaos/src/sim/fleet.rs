@@ -65,7 +65,7 @@ pub enum Asked {
 #[derive(Debug)]
 pub enum Heard {
     /// An answer.
-    Answer(Response),
+    Answer(Box<Response>),
     /// Nothing was sent: there is no such proxy now.
     NotSent,
     /// Nothing came in time, or the proxy died.
@@ -137,7 +137,7 @@ impl Fleet {
         let answer = node.ask(asked, way, deadline);
         drop(node);
         match timeout(patience, answer).await {
-            Ok(Ok(response)) => Heard::Answer(response),
+            Ok(Ok(response)) => Heard::Answer(Box::new(response)),
             Ok(Err(_)) | Err(_) => Heard::Nothing,
         }
     }

@@ -125,7 +125,7 @@ async fn until_definite(
             let code = Code::try_from(response.code).unwrap_or(Code::Unspecified);
             stage.sim.world().note(format_args!("an operator is told {}: {}", code.as_str_name(), response.detail));
             if is_definite(code) {
-                return Some(response);
+                return Some(*response);
             }
         }
         sleep(Duration::from_millis(stage.dice(|dice| dice.within(20..=200)))).await;

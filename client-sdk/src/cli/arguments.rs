@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use scrip_client::{CouponId, Order, RequestId, TemplateDefinition, TemplateId};
+use scrip_client::{CouponId, CouponNumber, Order, RequestId, TemplateDefinition, TemplateId};
 
 use super::bulk::BulkCommand;
 use super::codes::CodesCommand;
@@ -96,12 +96,8 @@ pub(crate) enum Command {
     Order(OrderCommand),
     /// A coupon and its operation log.
     Coupon {
-        /// The user's id.
-        #[arg(long)]
-        user: u64,
-        /// The coupon's id: 32 hexadecimal digits.
-        #[arg(long)]
-        coupon: CouponId,
+        #[command(flatten)]
+        which: Which,
     },
     /// What a user's coupons take off an order, and which of them together take off the most.
     Quote {
@@ -133,6 +129,19 @@ pub(crate) struct Target {
     /// The template's id.
     #[arg(long, value_parser = template_id)]
     pub(crate) template: TemplateId,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Which {
+    /// The user's id.
+    #[arg(long, required_unless_present = "number", requires = "coupon")]
+    pub(crate) user: Option<u64>,
+    /// The coupon's id: 32 hexadecimal digits.
+    #[arg(long, required_unless_present = "number", requires = "user")]
+    pub(crate) coupon: Option<CouponId>,
+    /// Its number instead, such as TEA-20260131-ABCD-EFGH-JKLM-NPQR-S: it says which coupon of which user.
+    #[arg(long, conflicts_with_all = ["user", "coupon"])]
+    pub(crate) number: Option<CouponNumber>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -21,7 +21,7 @@ pub(super) async fn run(client: &Client, command: Command) -> Result<Value, Trou
         Command::Bulk(command) => bulk::run(client, command).await,
         Command::Codes(command) => codes::run(client, command).await,
         Command::Order(command) => order::run(client, command).await,
-        Command::Coupon { user, coupon } => order::history(client, user, coupon).await,
+        Command::Coupon { which } => order::history(client, which).await,
         Command::Quote { user, order, coupons } => {
             let quote = client.quote(UserId(user), &order, &coupons).await?;
             Ok(quote::shown(&quote))

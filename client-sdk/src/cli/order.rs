@@ -8,7 +8,7 @@ use scrip_client::{Client, Coupon, CouponHistory, CouponId, CouponStep, OrderId,
 use serde_json::{Value, json};
 
 use super::applied;
-use super::arguments::duration;
+use super::arguments::{Which, duration};
 use super::show::{self, Trouble};
 
 #[derive(Debug, Subcommand)]
@@ -98,8 +98,12 @@ pub(super) async fn run(client: &Client, command: OrderCommand) -> Result<Value,
     Ok(applied("coupons", coupons.iter().map(|coupon: &Coupon| show::coupon(coupon)).collect()))
 }
 
-pub(super) async fn history(client: &Client, user: u64, coupon: CouponId) -> Result<Value, Trouble> {
-    let CouponHistory { coupon, steps } = client.get_coupon(UserId(user), coupon).await?;
+pub(super) async fn history(client: &Client, which: Which) -> Result<Value, Trouble> {
+    let CouponHistory { coupon, steps } = match which {
+        Which { number: Some(number), .. } => client.find_coupon(number).await?,
+        Which { user: Some(user), coupon: Some(coupon), .. } => client.get_coupon(UserId(user), coupon).await?,
+        Which { .. } => return Err(Trouble::Usage("name the coupon: --number, or --user and --coupon".to_owned())),
+    };
     let steps: Vec<Value> = steps.iter().map(step).collect();
     Ok(json!({ "disposition": "applied", "coupon": show::coupon(&coupon), "steps": steps }))
 }

@@ -133,6 +133,7 @@ pub(super) fn coupon(coupon: &Coupon) -> Value {
         "valid_until_ms": coupon.valid_until_ms,
         "locked_until_ms": coupon.locked_until_ms,
         "replayed": coupon.replayed,
+        "number": coupon.number.map(|number| number.to_string()),
     })
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use scrip_protocol::v1;
 use scrip_protocol::v1::request::Operation as Wire;
-use scrip_protocol::{CouponId, OrderId, UserId};
+use scrip_protocol::{CouponId, CouponNumber, OrderId, UserId};
 
 use super::Client;
 use super::coupons::wrong_kind;
@@ -85,7 +85,19 @@ impl Client {
     /// # Errors
     /// Nothing is changed by it: ask again.
     pub async fn get_coupon(&self, user: UserId, coupon: CouponId) -> Result<CouponHistory, GetCouponError> {
-        let operation = v1::GetCoupon { user_id: user.get(), coupon_id: coupon.to_bytes() };
+        let (user_id, coupon_id) = (user.get(), coupon.to_bytes());
+        self.history(v1::GetCoupon { user_id, coupon_id, number: String::new() }).await
+    }
+
+    /// The coupon with this number, of whichever user, and its operation log.
+    ///
+    /// # Errors
+    /// Nothing is changed by it: ask again. [`GetCouponError::NotFound`] says which part of the number to look at.
+    pub async fn find_coupon(&self, number: CouponNumber) -> Result<CouponHistory, GetCouponError> {
+        self.history(v1::GetCoupon { number: number.to_string(), ..v1::GetCoupon::default() }).await
+    }
+
+    async fn history(&self, operation: v1::GetCoupon) -> Result<CouponHistory, GetCouponError> {
         match self.ask(Wire::GetCoupon(operation)).await? {
             Answer::CouponHistory(history) => Ok(history),
             _ => Err(wrong_kind().into()),

@@ -206,6 +206,7 @@ pub(crate) fn coupon(claim: &v1::Claim) -> v1::Coupon {
         valid_until_ms: 3,
         locked_until_ms: 0,
         replayed: claim.attempt > 1,
+        number: String::new(),
     }
 }
 

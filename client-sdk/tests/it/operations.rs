@@ -1,9 +1,10 @@
 //! Every operation once, and answers in any order.
 
+use bytes::Bytes;
 use scrip_client::{
-    Applicability, Benefit, ClaimError, Code, CouponId, CouponQuery, CouponStatus, DailyLimit, Disposition, Order,
-    OrderLine, QuoteReason, RequestId, Rules, Selection, Stacking, TemplateDefinition, TemplateId, TemplateQuery,
-    TemplateStatus, UserId, Validity,
+    Applicability, Benefit, ClaimError, Code, CouponId, CouponNumber, CouponQuery, CouponStatus, DailyLimit,
+    Disposition, Order, OrderLine, QuoteReason, RequestId, Rules, Selection, Stacking, TemplateDefinition, TemplateId,
+    TemplateQuery, TemplateStatus, UserId, Validity,
 };
 use scrip_protocol::v1::request::Operation;
 use scrip_protocol::v1::response::Result as Wire;
@@ -117,6 +118,37 @@ async fn coupons_are_asked_for_and_listed_page_by_page() {
         assert_eq!(pages.next_page().await.expect("a page").map(|page| page.len()), Some(1));
         assert_eq!(pages.next_page().await.expect("a page").map(|page| page.len()), Some(1));
         assert_eq!(pages.next_page().await.expect("the end"), None);
+    };
+    tokio::join!(script, calls);
+}
+
+#[tokio::test]
+async fn a_coupon_is_found_by_its_number() {
+    let fake = Fake::start().await;
+    let (client, mut proxy) = pair(&fake).await;
+    let number = "tea 20260101 M3L286NTFQZTFSGKD".parse::<CouponNumber>().expect("a number");
+    let claim = v1::Claim { user_id: 5, template_id: 7, request_id: vec![3; 16].into(), attempt: 0 };
+    let answer = |number: &str| {
+        let coupon = v1::Coupon { number: number.to_owned(), ..coupon(&claim) };
+        Wire::CouponHistory(v1::CouponHistory { coupon: Some(coupon), steps: Vec::new() })
+    };
+    let is_asked = |operation: &Operation| {
+        let by_number = |get: &v1::GetCoupon| {
+            get.user_id == 0 && get.coupon_id.is_empty() && get.number == "TEA-20260101-M3L2-86NT-FQZT-FSGK-D"
+        };
+        matches!(operation, Operation::GetCoupon(get) if by_number(get))
+    };
+    let script = async {
+        expect(&mut proxy, answer(number.as_str()), is_asked).await;
+        let later = v1::Coupon { number: "a form of numbers that comes later".to_owned(), ..coupon(&claim) };
+        let page = Wire::CouponPage(v1::CouponPage { coupons: vec![later], next_cursor: Bytes::new() });
+        expect(&mut proxy, page, |operation| matches!(operation, Operation::ListCoupons(_))).await;
+    };
+    let calls = async {
+        let found = client.find_coupon(number).await.expect("found").coupon;
+        assert_eq!((found.user, found.number), (UserId(5), Some(number)));
+        let page = client.list_coupons(&CouponQuery::new(UserId(5)), None).await.expect("a page");
+        assert_eq!(page.coupons[0].number, None, "what is not understood spoils nothing else");
     };
     tokio::join!(script, calls);
 }

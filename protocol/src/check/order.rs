@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::{Violation, Violations, quoted};
 use crate::id::{CouponId, OrderId};
 use crate::limits::{AMOUNT_MAX_MINOR, LOCK_TTL_MAX_MS, ORDER_COUPONS_MAX, ORDER_ID_LEN_MAX};
+use crate::number::CouponNumber;
 use crate::v1::{GetCoupon, LockCoupons, RedeemCoupons, ReturnCoupons, UnlockCoupons};
 
 /// What is wrong with a lock.
@@ -42,7 +43,19 @@ pub fn check_return_coupons(back: &ReturnCoupons) -> Vec<Violation> {
 /// What is wrong with a question for a coupon.
 pub fn check_get_coupon(get: &GetCoupon) -> Vec<Violation> {
     let mut found = Violations::default();
-    coupon_id(&mut found, &get.coupon_id);
+    if get.number.is_empty() {
+        coupon_id(&mut found, &get.coupon_id);
+        return found.0;
+    }
+    if let Err(error) = get.number.parse::<CouponNumber>() {
+        found.add("number", quoted(&get.number), error.to_string());
+    }
+    if !get.coupon_id.is_empty() {
+        found.add("coupon_id", format!("{} bytes", get.coupon_id.len()), "leave it out: the number says which coupon");
+    }
+    if get.user_id != 0 {
+        found.add("user_id", get.user_id, "leave it out: the number says whose coupon");
+    }
     found.0
 }
 
@@ -65,5 +78,25 @@ fn order<'a>(found: &mut Violations, order_id: &str, coupon_ids: impl ExactSizeI
 fn coupon_id(found: &mut Violations, id: &[u8]) {
     if CouponId::try_from_slice(id).is_err() {
         found.add("coupon_id", format!("{} bytes", id.len()), "give the 16 bytes of a coupon's coupon_id");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_coupon_is_named_by_user_and_id_or_by_its_number() {
+        let check = |user_id, id_len, number: &str, fields: &[&str]| {
+            let get = GetCoupon { user_id, coupon_id: vec![7; id_len].into(), number: number.to_owned() };
+            let found = check_get_coupon(&get);
+            assert_eq!(found.iter().map(|violation| violation.field).collect::<Vec<_>>(), fields, "{get:?}");
+        };
+        let number = "TEA-20260131-ABCD-EFGH-JKLM-NPQ9-U";
+        check(1, 16, "", &[]);
+        check(0, 0, "", &["coupon_id"]);
+        check(0, 0, number, &[]);
+        check(0, 0, "TEA-20260131-ABCD-EFGH-JKLM-NPQ9-V", &["number"]);
+        check(1, 16, "TEA", &["number", "coupon_id", "user_id"]);
     }
 }

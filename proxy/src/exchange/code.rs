@@ -18,13 +18,11 @@
 
 use std::fmt;
 
-use aes::Aes128;
-use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
 use scrip_protocol::CodeBatchId;
+use scrip_protocol::symbols::{check, digits, number, symbol, value};
 
-use super::ff1::Ff1;
-use super::symbols::{check, digits, number, symbol, value};
 use crate::coupon_id::CouponKey;
+use crate::ff1::Ff1;
 
 /// Encrypted, it is the key of codes. Its last two bytes are not the check value of a coupon id.
 const KEY_LABEL: [u8; 16] = *b"scrip code key 1";
@@ -82,9 +80,7 @@ impl Codes {
     /// Derives the key of codes from that of coupon ids.
     #[must_use]
     pub fn new(key: &CouponKey) -> Self {
-        let mut derived = Array(KEY_LABEL);
-        Aes128::new(&Array(key.bytes())).encrypt_block(&mut derived);
-        Self { cipher: Ff1::new(Aes128::new(&derived), 32, TWEAK) }
+        Self { cipher: Ff1::new(key.derived(KEY_LABEL), 32, LEN, TWEAK) }
     }
 
     /// The text of a code, with its prefix.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use scrip_protocol::v1::Code;
-use scrip_protocol::{CouponId, UserId};
+use scrip_protocol::{CouponId, CouponNumber, UserId};
 use scrip_shard_config::{PrimaryId, Tail, Topology};
 use tokio::time::Instant;
 
@@ -46,6 +46,13 @@ impl Flow {
             Some((owner, ..)) if owner != user => Err(NoCoupon::Foreign(id)),
             Some((user, template, seq)) => Ok(CouponKey { user, template, seq }),
         }
+    }
+
+    /// Which coupon a number names, of whichever user. The symbols say it: no store is asked. That prefix and day are those of
+    /// the coupon is for its row to say.
+    pub fn numbered(&self, number: &CouponNumber) -> Option<CouponKey> {
+        let (user, template, seq) = self.coupon_ids.numbers().decode(number)?;
+        Some(CouponKey { user, template, seq })
     }
 
     /// From admission to the order lane of the user.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use scrip_protocol::page::rows_that_fit;
 use scrip_protocol::v1::{Coupon, CouponOrder, CouponPage, CouponStatus, ListCoupons};
 use scrip_protocol::{TemplateId, UserId, check};
 use scrip_shard_config::Tail;
@@ -42,20 +43,22 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
                 }
                 if page.coupons.len() >= count_max as usize {
                     page.next_cursor = bytes(after);
-                    return Ok(page);
+                    return Ok(cut(page));
                 }
             }
             if last {
-                return Ok(page);
+                return Ok(cut(page));
             }
         }
         page.next_cursor = bytes(after);
-        Ok(page)
+        Ok(cut(page))
     }
 
+    /// As callers see it now, with its number.
     pub(super) async fn as_coupon(&self, row: &CouponRow) -> Result<Coupon, Refusal> {
         let template = self.know(row.template).await?;
-        Ok(self.flow.coupon(&template, row, false))
+        let number = self.flow.number(&template, row);
+        Ok(Coupon { number, ..self.flow.coupon(&template, row, false) })
     }
 
     /// The template from the snapshot; one that is not there yet is read into it.
@@ -83,6 +86,20 @@ fn cursor(bytes: &[u8]) -> Result<Option<(TemplateId, u16)>, Refusal> {
         [a, b, c, d, e, f] => Ok(Some((template_id(u32::from_be_bytes([a, b, c, d]))?, u16::from_be_bytes([e, f])))),
         _ => Err(invalid("cursor: not one of this proxy's; pass next_cursor of the page before, or nothing")),
     }
+}
+
+/// What fits into a frame; the next page begins behind it.
+fn cut(mut page: CouponPage) -> CouponPage {
+    let fit = rows_that_fit(&page.coupons);
+    if fit < page.coupons.len() {
+        page.coupons.truncate(fit);
+        page.next_cursor = bytes(page.coupons.last().and_then(place));
+    }
+    page
+}
+
+fn place(coupon: &Coupon) -> Option<(TemplateId, u16)> {
+    Some((TemplateId::try_new(coupon.template_id).ok()?, u16::try_from(coupon.seq).ok()?))
 }
 
 fn bytes(cursor: Option<(TemplateId, u16)>) -> bytes::Bytes {

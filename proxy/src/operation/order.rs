@@ -2,16 +2,18 @@
 
 use scrip_protocol::v1::Code;
 use scrip_protocol::v1::{CouponHistory, CouponStep, GetCoupon};
-use scrip_protocol::{OrderId, UserId};
+use scrip_protocol::{CouponNumber, OrderId, UserId};
 use scrip_shard_config::Tail;
 use tokio::time::{Instant, timeout_at};
 
-use super::Operations;
+use super::{Operations, invalid};
 use crate::order::OrderRequest;
 use crate::outbox::Ticket;
 use crate::refusal::{Effect, Refusal};
 use crate::store::steps::{Hold, Step};
 use crate::store::{MetaStore, RecordStore, StockStore};
+
+const NO_NUMBER: &str = "number: it is well formed, and no coupon of this deployment has it; compare every symbol";
 
 impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
     /// Reads the templates, and sends the request on its way.
@@ -38,14 +40,28 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
     }
 
     pub(super) async fn get_coupon(&self, get: GetCoupon) -> Result<CouponHistory, Refusal> {
-        let key = self.flow.coupon_key(UserId(get.user_id), &get.coupon_id);
-        let key = key.map_err(|none| Refusal::new(none.code(), none.detail()))?;
+        let number = (!get.number.is_empty()).then(|| get.number.parse::<CouponNumber>()).transpose();
+        let number = number.map_err(|error| invalid(format!("number: {error}")))?;
+        let key = match number {
+            Some(number) => self.flow.numbered(&number).ok_or_else(|| no_coupon(NO_NUMBER))?,
+            None => {
+                let key = self.flow.coupon_key(UserId(get.user_id), &get.coupon_id);
+                key.map_err(|none| Refusal::new(none.code(), none.detail()))?
+            }
+        };
         let primary = self.flow.topology.primary_of(Tail::of_user(key.user.get()));
         let log = self.record.log(primary, key).await.map_err(|error| Refusal::of_primary(&error, Effect::Read))?;
-        let log = log.ok_or_else(|| Refusal::new(Code::CouponNotFound, Code::CouponNotFound.cause()))?;
+        let log = log.ok_or_else(|| no_coupon(number.map_or(Code::CouponNotFound.cause(), |_| NO_NUMBER)))?;
         let coupon = self.as_coupon(&log.row).await?;
+        if number.is_some_and(|number| number.as_str() != coupon.number) {
+            return Err(no_coupon("number: its prefix or its day is not that of the coupon; type it again"));
+        }
         Ok(CouponHistory { coupon: Some(coupon), steps: log.steps.iter().map(message).collect() })
     }
+}
+
+fn no_coupon(detail: &str) -> Refusal {
+    Refusal::new(Code::CouponNotFound, detail)
 }
 
 fn message(step: &Step) -> CouponStep {

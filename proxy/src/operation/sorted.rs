@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use scrip_protocol::limits::{PAGE_SIZE_MAX, SORTED_COUPONS_MAX};
+use scrip_protocol::page::rows_that_fit;
 use scrip_protocol::v1::{CountCoupons, Coupon, CouponCounts, CouponPage, CouponStatus, ListCoupons};
 use scrip_protocol::{TemplateId, UserId, check};
 use scrip_shard_config::Tail;
@@ -9,7 +10,7 @@ use scrip_shard_config::Tail;
 use super::listing::wanted;
 use super::{Operations, invalid, template_id};
 use crate::refusal::{Effect, Refusal};
-use crate::store::{ListQuery, MetaStore, RecordStore, StockStore};
+use crate::store::{CouponRow, ListQuery, MetaStore, RecordStore, StockStore};
 
 /// What comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,22 +71,33 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
         let (wanted, after) = (wanted(list.status)?, sort.after(&list.cursor)?);
         let template = (list.template_id != 0).then(|| template_id(list.template_id)).transpose()?;
         let mut coupons = self.all(UserId(list.user_id), template).await?;
-        coupons.retain(|coupon| {
+        coupons.retain(|(coupon, _)| {
             wanted.is_none_or(|wanted| coupon.status() == wanted)
                 && after.is_none_or(|after| sort.place(coupon) > after)
         });
-        coupons.sort_unstable_by_key(|coupon| sort.place(coupon));
-        let count_max = check::page_size(list.page_size) as usize;
-        let is_last = coupons.len() <= count_max;
-        coupons.truncate(count_max);
+        coupons.sort_unstable_by_key(|(coupon, _)| sort.place(coupon));
+        let count = coupons.len();
+        coupons.truncate(check::page_size(list.page_size) as usize);
+        let mut coupons = self.numbered(coupons).await?;
+        coupons.truncate(rows_that_fit(&coupons));
+        let is_last = coupons.len() == count;
         let next_cursor = coupons.last().filter(|_| !is_last).map(|last| sort.cursor(sort.place(last)));
         Ok(CouponPage { coupons, next_cursor: next_cursor.unwrap_or_default() })
+    }
+
+    async fn numbered(&self, coupons: Vec<(Coupon, CouponRow)>) -> Result<Vec<Coupon>, Refusal> {
+        let mut numbered = Vec::with_capacity(coupons.len());
+        for (coupon, row) in coupons {
+            let number = self.flow.number(&*self.know(row.template).await?, &row);
+            numbered.push(Coupon { number, ..coupon });
+        }
+        Ok(numbered)
     }
 
     pub(super) async fn count_coupons(&self, count: CountCoupons) -> Result<CouponCounts, Refusal> {
         let template = (count.template_id != 0).then(|| template_id(count.template_id)).transpose()?;
         let mut counts = CouponCounts::default();
-        for coupon in self.all(UserId(count.user_id), template).await? {
+        for (coupon, _) in self.all(UserId(count.user_id), template).await? {
             match coupon.status() {
                 CouponStatus::Unused => counts.unused += 1,
                 CouponStatus::Locked => counts.locked += 1,
@@ -97,18 +109,22 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
         Ok(counts)
     }
 
-    async fn all(&self, user: UserId, template: Option<TemplateId>) -> Result<Vec<Coupon>, Refusal> {
+    /// As they stand at one moment, without their numbers.
+    async fn all(&self, user: UserId, template: Option<TemplateId>) -> Result<Vec<(Coupon, CouponRow)>, Refusal> {
         let primary = self.flow.topology.primary_of(Tail::of_user(user.get()));
+        let now_ms = i64::try_from(self.flow.clock.now_ms()).unwrap_or(i64::MAX);
         let (mut coupons, mut after) = (Vec::new(), None);
         loop {
             let query = ListQuery { user, template, after, count_max: PAGE_SIZE_MAX };
             let rows = self.record.list(primary, query).await;
             let rows = rows.map_err(|error| Refusal::of_primary(&error, Effect::Read))?;
-            for row in &rows {
+            let count = rows.len();
+            for row in rows {
                 after = Some((row.template, row.seq));
-                coupons.push(self.as_coupon(row).await?);
+                let coupon = self.flow.coupon_at(&*self.know(row.template).await?, &row, false, now_ms);
+                coupons.push((coupon, row));
             }
-            if rows.len() < PAGE_SIZE_MAX as usize {
+            if count < PAGE_SIZE_MAX as usize {
                 return Ok(coupons);
             }
             if coupons.len() >= SORTED_COUPONS_MAX {

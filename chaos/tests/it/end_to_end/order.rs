@@ -11,6 +11,7 @@ cases! {
     redeem_races_the_end_of_its_lock_and_another_order on Scene::shared;
     a_hundred_returns_give_back_once on Scene::shared;
     coupons_are_listed_and_counted_as_they_stand on Scene::shared;
+    a_number_finds_its_coupon_and_a_wrong_one_says_why on Scene::shared;
     all_coupons_of_an_order_or_none on Scene::shared;
     a_budget_is_spent_to_the_last_and_never_exceeded on Scene::shared;
     a_killed_proxy_leaves_no_order_half_done on own;
@@ -25,8 +26,8 @@ mod cases {
 
     use scrip_chaos::evidence;
     use scrip_client::{
-        Benefit, Coupon, CouponCounts, CouponId, CouponOrder, CouponQuery, CouponStatus, OrderError, OrderId,
-        Redemption, Rules, StepKind, TemplateDefinition, TemplateId, UserId, Validity,
+        Benefit, Coupon, CouponCounts, CouponId, CouponNumber, CouponOrder, CouponQuery, CouponStatus, GetCouponError,
+        OrderError, OrderId, Redemption, Rules, StepKind, TemplateDefinition, TemplateId, UserId, Validity,
     };
 
     use crate::end_to_end::scene::{Scene, definition};
@@ -226,6 +227,40 @@ mod cases {
         let fresh = results.iter().filter(|result| result.as_ref().is_ok_and(|coupons| !coupons[0].replayed)).count();
         assert!(results.iter().all(Result::is_ok) && fresh == 1, "{fresh} of {results:?}");
         assert_eq!(kinds(scene, id).await, [StepKind::Redeemed, StepKind::Returned]);
+    }
+
+    pub(super) async fn a_number_finds_its_coupon_and_a_wrong_one_says_why(scene: &Scene) {
+        let mut definition = definition(10, 2);
+        definition.rules.code_prefix = "TEA".to_owned();
+        let template = scene.published(definition).await;
+        let client = &scene.client;
+        for user in [USER.get(), u64::MAX] {
+            let coupon = scene.claim(user, template).await.expect("a coupon");
+            let coupon = client.get_coupon(UserId(user), coupon.coupon_id).await.expect("a history").coupon;
+            let number = coupon.number.expect("a number");
+            let found = client.find_coupon(number).await.expect("found").coupon;
+            assert_eq!((found.coupon_id, found.user, found.number), (coupon.coupon_id, UserId(user), Some(number)));
+            for order in [CouponOrder::Template, CouponOrder::Newest] {
+                let query = CouponQuery::new(UserId(user)).template(template).order(order);
+                let page = client.list_coupons(&query, None).await.expect("a page");
+                assert_eq!(page.coupons[0].number, Some(number), "{order:?}");
+            }
+            let day = number.as_str().split('-').nth(1).expect("a day");
+            for wrong in [number.as_str().replace("TEA", "TEE"), number.as_str().replace(day, "19991231")] {
+                let wrong = wrong.parse().expect("the check symbol does not cover it");
+                let error = client.find_coupon(wrong).await.expect_err("prefix or day is wrong");
+                assert!(
+                    matches!(&error, GetCouponError::NotFound(failure) if failure.detail().contains("type it again"))
+                );
+            }
+        }
+        let made_up = "TEA-20260101-AAAA-AAAA-AAAA-AAAA".parse::<CouponNumber>();
+        assert!(made_up.is_err(), "no check symbol");
+        let of_another = "TEA-20260101-M3L2-86NT-FQZT-FSGK-D".parse().expect("of another deployment");
+        let error = client.find_coupon(of_another).await.expect_err("made with another key");
+        assert!(
+            matches!(&error, GetCouponError::NotFound(failure) if failure.detail().contains("compare every symbol"))
+        );
     }
 
     pub(super) async fn coupons_are_listed_and_counted_as_they_stand(scene: &Scene) {

@@ -164,13 +164,15 @@ fn of_orders() -> Vec<Case> {
     let redeem = RedeemCoupons { user_id, order_id: order_id(), coupons: redeemed };
     let unlock = UnlockCoupons { user_id, order_id: order_id(), coupon_ids: coupons() };
     let back = ReturnCoupons { user_id, order_id: order_id(), coupon_ids: coupons() };
-    let get = GetCoupon { user_id, coupon_id: vec![0xff; 16].into() };
+    let get = GetCoupon { user_id, coupon_id: vec![0xff; 16].into(), number: String::new() };
+    let by_number = GetCoupon { number: "TEA-20260101-M3L2-86NT-FQZT-FSGK-D".into(), ..GetCoupon::default() };
     vec![
         ("request_lock_coupons", 18, 0, Operation::LockCoupons(lock)),
         ("request_redeem_coupons", 19, 0, Operation::RedeemCoupons(redeem)),
         ("request_unlock_coupons", 20, 0, Operation::UnlockCoupons(unlock)),
         ("request_return_coupons", 21, 0, Operation::ReturnCoupons(back)),
         ("request_get_coupon", 22, 0, Operation::GetCoupon(get)),
+        ("request_get_coupon_by_number", 23, 0, Operation::GetCoupon(by_number)),
     ]
 }
 

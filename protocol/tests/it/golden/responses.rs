@@ -81,6 +81,7 @@ fn results() -> Vec<(&'static str, u64, Result)> {
         ("response_coupon", 3, Result::Coupon(coupon())),
         ("response_coupon_replayed", u64::MAX, Result::Coupon(Coupon { replayed: true, ..coupon() })),
         ("response_coupon_page", 6, Result::CouponPage(coupons)),
+        ("response_coupon_numbered", 25, Result::Coupon(numbered())),
         ("response_coupon_page_empty", 7, Result::CouponPage(CouponPage::default())),
         ("response_order_coupons", 18, Result::OrderCoupons(OrderCoupons { coupons: vec![locked()] })),
         ("response_coupon_history", 22, Result::CouponHistory(history())),
@@ -111,7 +112,12 @@ fn coupon() -> Coupon {
         valid_until_ms: 1_769_904_000_000,
         replayed: false,
         locked_until_ms: 0,
+        number: String::new(),
     }
+}
+
+fn numbered() -> Coupon {
+    Coupon { number: "TEA-20260101-M3L2-86NT-FQZT-FSGK-D".into(), ..coupon() }
 }
 
 fn locked() -> Coupon {

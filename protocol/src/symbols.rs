@@ -9,18 +9,18 @@
 const SYMBOLS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
 /// The symbol of a value below 32.
-pub(super) fn symbol(value: u8) -> char {
+pub fn symbol(value: u8) -> char {
     char::from(SYMBOLS[usize::from(value % 32)])
 }
 
 /// The value of a symbol, in upper or lower case.
-pub(super) fn value(symbol: char) -> Option<u8> {
+pub fn value(symbol: char) -> Option<u8> {
     let symbol = u8::try_from(symbol.to_ascii_uppercase()).ok()?;
     SYMBOLS.iter().position(|known| *known == symbol).and_then(|index| u8::try_from(index).ok())
 }
 
 /// The check value behind these values.
-pub(super) fn check(values: &[u8]) -> u8 {
+pub fn check(values: &[u8]) -> u8 {
     let product = values.iter().fold(32, |product, value| step(product, *value) * 2 % 33);
     // 1 to 32 on the left, so 0 to 31 comes out.
     ((33 - product) % 32) as u8
@@ -34,7 +34,7 @@ fn step(product: u32, value: u8) -> u32 {
 }
 
 /// Digits of a number, most significant first.
-pub(super) fn digits<const LEN: usize>(mut number: u128) -> [u8; LEN] {
+pub fn digits<const LEN: usize>(mut number: u128) -> [u8; LEN] {
     let mut digits = [0; LEN];
     for digit in digits.iter_mut().rev() {
         *digit = (number % 32) as u8;
@@ -44,7 +44,7 @@ pub(super) fn digits<const LEN: usize>(mut number: u128) -> [u8; LEN] {
 }
 
 /// The inverse of [`digits`].
-pub(super) fn number(digits: &[u8]) -> u128 {
+pub fn number(digits: &[u8]) -> u128 {
     digits.iter().fold(0, |number, digit| number << 5 | u128::from(*digit))
 }
 

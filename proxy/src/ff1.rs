@@ -5,77 +5,84 @@
 //! generation of `aes`, and would bring a second AES and arbitrary-precision numbers for what fits into 64 bits.
 
 use aes::Aes128;
-use aes::cipher::{Array, BlockCipherEncrypt};
+use aes::cipher::{Array, BlockCipherEncrypt, BlockSizeUser};
 
 const ROUNDS: u8 = 10;
 
-/// The permutation of strings of digits under one key and one tweak.
+/// The permutation of strings of so many digits under one key and one tweak. What does not depend on the digits is worked
+/// out once: a string costs ten blocks.
 #[derive(Clone)]
-pub(super) struct Ff1 {
+pub struct Ff1 {
     cipher: Aes128,
     radix: u32,
     tweak: &'static [u8],
+    /// Digits on the left; on the right there are as many, or one more.
+    left: usize,
+    /// What the left half and the right half are numbers below.
+    moduli: [u128; 2],
+    /// Bytes of a half as a number.
+    half_len: usize,
+    /// The first block of every round (P in the standard), encrypted.
+    first: Block,
 }
 
+type Block = Array<u8, <Aes128 as BlockSizeUser>::BlockSize>;
+
 impl Ff1 {
-    /// `radix` to the power of half the number of digits has to be below 2^64.
-    pub(super) fn new(cipher: Aes128, radix: u32, tweak: &'static [u8]) -> Self {
-        Self { cipher, radix, tweak }
+    /// For strings of `len` digits. `radix` to the power of half of that has to be below 2^64.
+    pub fn new(cipher: Aes128, radix: u32, len: usize, tweak: &'static [u8]) -> Self {
+        let left = len / 2;
+        let modulus = |digits: usize| (0..digits).fold(1, |power, _| power * u128::from(radix));
+        let moduli = [modulus(left), modulus(len - left)];
+        let half_len = (u128::BITS - (moduli[1] - 1).leading_zeros()).div_ceil(8) as usize;
+        let [_, r1, r2, r3] = radix.to_be_bytes();
+        // None is above 255.
+        let (u, n, t) = (left as u8, len as u8, tweak.len() as u8);
+        let mut first = Array([1, 2, 1, r1, r2, r3, ROUNDS, u, 0, 0, 0, n, 0, 0, 0, t]);
+        cipher.encrypt_block(&mut first);
+        Self { cipher, radix, tweak, left, moduli, half_len, first }
     }
 
     /// Encrypts digits below the radix, in place.
-    pub(super) fn encrypt(&self, digits: &mut [u8]) {
-        let (left, right) = (digits.len() / 2, digits.len() - digits.len() / 2);
-        let (mut a, mut b) = (self.number(&digits[..left]), self.number(&digits[left..]));
+    pub fn encrypt(&self, digits: &mut [u8]) {
+        let (mut a, mut b) = (self.number(&digits[..self.left]), self.number(&digits[self.left..]));
         for round in 0..ROUNDS {
-            let modulus = self.modulus(if round % 2 == 0 { left } else { right });
-            let c = (u128::from(a) + self.round(digits.len(), round, b, modulus)) % modulus;
+            let modulus = self.moduli[usize::from(round % 2)];
+            let c = (u128::from(a) + self.round(round, b)) % modulus;
             // Below the modulus, which is below 2^64.
             (a, b) = (b, c as u64);
         }
-        self.digits(a, &mut digits[..left]);
-        self.digits(b, &mut digits[left..]);
+        self.digits(a, &mut digits[..self.left]);
+        self.digits(b, &mut digits[self.left..]);
     }
 
     /// The inverse of [`Ff1::encrypt`].
-    pub(super) fn decrypt(&self, digits: &mut [u8]) {
-        let (left, right) = (digits.len() / 2, digits.len() - digits.len() / 2);
-        let (mut a, mut b) = (self.number(&digits[..left]), self.number(&digits[left..]));
+    pub fn decrypt(&self, digits: &mut [u8]) {
+        let (mut a, mut b) = (self.number(&digits[..self.left]), self.number(&digits[self.left..]));
         for round in (0..ROUNDS).rev() {
-            let modulus = self.modulus(if round % 2 == 0 { left } else { right });
-            let c = (u128::from(b) + modulus - self.round(digits.len(), round, a, modulus)) % modulus;
+            let modulus = self.moduli[usize::from(round % 2)];
+            let c = (u128::from(b) + modulus - self.round(round, a) % modulus) % modulus;
             (b, a) = (a, c as u64);
         }
-        self.digits(a, &mut digits[..left]);
-        self.digits(b, &mut digits[left..]);
+        self.digits(a, &mut digits[..self.left]);
+        self.digits(b, &mut digits[self.left..]);
     }
 
-    fn modulus(&self, digits: usize) -> u128 {
-        (0..digits).fold(1, |power, _| power * u128::from(self.radix))
-    }
-
-    /// The round function, reduced: steps i to iv, and vi.
-    fn round(&self, len: usize, round: u8, half: u64, modulus: u128) -> u128 {
-        let widest = self.modulus(len - len / 2);
-        let half_len = (u128::BITS - (widest - 1).leading_zeros()).div_ceil(8) as usize;
-        let [_, r1, r2, r3] = self.radix.to_be_bytes();
-        // None is above 255.
-        let (u, n, t) = ((len / 2) as u8, len as u8, self.tweak.len() as u8);
-        let mut block = Array([1, 2, 1, r1, r2, r3, ROUNDS, u, 0, 0, 0, n, 0, 0, 0, t]);
-        self.cipher.encrypt_block(&mut block);
-        let padding = (16 - (self.tweak.len() + half_len + 1) % 16) % 16;
+    /// The round function: steps i to iv. Below 2^96.
+    fn round(&self, round: u8, half: u64) -> u128 {
+        let mut block = self.first;
+        let padding = (16 - (self.tweak.len() + self.half_len + 1) % 16) % 16;
         let half = half.to_be_bytes();
         let q = self.tweak.iter().copied().chain(std::iter::repeat_n(0, padding)).chain([round]);
-        for (at, byte) in q.chain(half[half.len() - half_len..].iter().copied()).enumerate() {
+        for (at, byte) in q.chain(half[half.len() - self.half_len..].iter().copied()).enumerate() {
             block[at % 16] ^= byte;
             if at % 16 == 15 {
                 self.cipher.encrypt_block(&mut block);
             }
         }
         // 4 * ceil(b / 4) + 4 bytes: at most 12, so that one block is enough.
-        let wanted = 4 * half_len.div_ceil(4) + 4;
-        let y = block.0.iter().take(wanted).fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
-        y % modulus
+        let wanted = 4 * self.half_len.div_ceil(4) + 4;
+        block.0.iter().take(wanted).fold(0, |number, byte| number << 8 | u128::from(*byte))
     }
 
     fn number(&self, digits: &[u8]) -> u64 {
@@ -100,7 +107,7 @@ mod tests {
     fn check(radix: u32, tweak: &'static [u8], plain: &str, cipher: &str) {
         let mut key = [0; 16];
         hex::decode_to_slice("2b7e151628aed2a6abf7158809cf4f3c", &mut key).expect("a key");
-        let ff1 = Ff1::new(Aes128::new(&Array(key)), radix, tweak);
+        let ff1 = Ff1::new(Aes128::new(&Array(key)), radix, plain.len(), tweak);
         let digits = |text: &str| text.chars().map(|c| c.to_digit(36).expect("a digit") as u8).collect::<Vec<_>>();
         let mut text = digits(plain);
         ff1.encrypt(&mut text);
@@ -119,7 +126,7 @@ mod tests {
 
     #[test]
     fn it_is_a_permutation() {
-        let ff1 = Ff1::new(Aes128::new(&Array([7; 16])), 10, b"t");
+        let ff1 = Ff1::new(Aes128::new(&Array([7; 16])), 10, 4, b"t");
         let mut seen = [false; 10_000];
         for number in 0..10_000 {
             let mut digits = [0; 4];
