@@ -10,7 +10,8 @@
 //! - The claim of an entry has the request id that [`request_of`] derives from the job and the user. Whoever sends it,
 //!   however often and from however many proxies, the primary key of the coupon makes it one coupon. Leases only save work.
 //! - An entry is noted when its claim got a definite answer, and never before: see `verdict`. What is
-//!   *not now* or *unknown* stays pending and is sent again.
+//!   *not now* or *unknown* stays pending and is sent again. OK is noted beside the coupon or not at all: a primary that fails over
+//!   between the two may lack it.
 //! - A job is at its end when every slice was read from its first entry to its last and had nothing pending. The list is
 //!   closed by then, and no entry becomes pending again.
 //! - A cancelled job asks for the claim of each pending entry instead of sending it: what was issued before is noted as

@@ -1,6 +1,7 @@
 //! What every implementation of the store traits must do: the same test bodies on the real stores and on the models of the
 //! simulation. What is found true of the models here is what the simulation builds on.
 
+pub(crate) mod bulk;
 pub(crate) mod meta;
 pub(crate) mod record;
 pub(crate) mod stock;

@@ -18,7 +18,7 @@ use super::runner::Runner;
 use super::verdict::{Verdict, verdict};
 use super::window::InFlight;
 use crate::flow::{Arrival, Purpose};
-use crate::store::bulk::{BulkStore, Entry, SliceKey};
+use crate::store::bulk::{BulkStore, Entry, NewJob, SliceKey};
 use crate::watch::TICK;
 
 /// Entries read at once.
@@ -56,6 +56,8 @@ enum Pass {
 /// What became of one group.
 #[derive(Debug)]
 struct Group {
+    /// Of the job.
+    new: NewJob,
     /// Decided and not yet noted.
     results: Vec<Entry>,
     /// How many were noted.
@@ -150,7 +152,8 @@ impl<'a, B: BulkStore> Slice<'a, B> {
             if users.is_empty() {
                 continue;
             }
-            let group = self.issue(&users, purpose).await;
+            let Some(new) = self.holding.lease().map(|lease| lease.job.new) else { return Pass::Stopped };
+            let group = self.issue(&users, new, purpose).await;
             if group.stopped {
                 return Pass::Stopped;
             }
@@ -166,14 +169,15 @@ impl<'a, B: BulkStore> Slice<'a, B> {
         }
     }
 
-    /// Notes what is decided. What cannot be noted stays, and is noted with what follows; in the end its claims are sent
+    /// Notes what is decided. A coupon that is gone since (its primary failed over) leaves its entry pending, for the next
+    /// reading of the slice. What cannot be noted stays, and is noted with what follows; in the end its claims are sent
     /// again, and get the same answers.
     async fn note(&mut self, group: &mut Group) {
         group.looked = Instant::now();
         if group.results.is_empty() {
             return;
         }
-        match self.runner.store.note(self.key, &group.results).await {
+        match self.runner.store.note(self.key, &group.new, &group.results).await {
             Ok(()) => {
                 group.results.iter().for_each(|entry| self.runner.done.add(entry.result));
                 self.pending.done(group.results.len());
@@ -186,10 +190,11 @@ impl<'a, B: BulkStore> Slice<'a, B> {
 
     /// Sends a claim for each user, as fast as rate, window and lease allow, waits for all that it sent, and notes the
     /// results.
-    async fn issue(&mut self, users: &[UserId], purpose: Purpose) -> Group {
+    async fn issue(&mut self, users: &[UserId], new: NewJob, purpose: Purpose) -> Group {
         let mut answers = Answers::new(&self.runner.meter);
         let mut in_flight: Vec<Option<InFlight>> = Vec::with_capacity(users.len());
-        let mut group = Group { results: Vec::new(), noted: 0, looked: Instant::now(), waits: false, stopped: false };
+        let mut group =
+            Group { new, results: Vec::new(), noted: 0, looked: Instant::now(), waits: false, stopped: false };
         loop {
             while !group.is_over() && in_flight.len() < users.len() {
                 let Some(entered) = self.may_send(users[in_flight.len()]) else { break };

@@ -13,7 +13,8 @@
 //! A start may stop anywhere: the job then stays in STARTING until it is sent again.
 //!
 //! An entry goes from *pending* to a result and never back; a coupon (OK) replaces a refusal, because the coupon is the
-//! truth and the entry a note of it.
+//! truth and the entry a note of it. So OK is only ever noted beside the coupon, in one transaction of their primary: a primary
+//! that failed over in between may lack the coupon, and then its claim is sent again.
 
 use std::time::Duration;
 
@@ -252,8 +253,14 @@ pub trait BulkStore: Clone + Send + Sync + 'static {
     /// Raises the primary's copy of the seal, and counts the entries in the same transaction.
     fn seal(&self, slice: SliceKey, seal: u32) -> impl Future<Output = Result<Counted, StoreError>> + Send;
 
-    /// Notes results. A result that is there stays, unless the new one is OK.
-    fn note(&self, slice: SliceKey, results: &[Entry]) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Notes results. A result that is there stays, unless the new one is OK. OK is noted only beside the coupon that it is of, which
+    /// has the request id of the entry in the job that `new` created: where there is none, the entry stays as it is.
+    fn note(
+        &self,
+        slice: SliceKey,
+        new: &NewJob,
+        results: &[Entry],
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// How many entries have which result, by code. `since_ms`: which of them count as recent.
     fn counts(

@@ -15,7 +15,7 @@ pub(super) fn layout(_: TemplateId) -> Layout {
     Layout { sub_stocks: vec![SubStock(4), SubStock(0), SubStock(9)], stripes: 2 }
 }
 
-pub(super) async fn created(store: &impl MetaStore, id: u8, total_stock: u64) -> TemplateRecord {
+pub(crate) async fn created(store: &impl MetaStore, id: u8, total_stock: u64) -> TemplateRecord {
     store.create_template(RequestId([id; 16]), &definition(total_stock), &layout, 77).await.expect("created")
 }
 

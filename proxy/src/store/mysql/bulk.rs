@@ -92,8 +92,8 @@ impl BulkStore for MysqlStore {
         list::seal(&self.inner.backend(slice.primary)?.pool, slice.job, seal).await
     }
 
-    async fn note(&self, slice: SliceKey, results: &[Entry]) -> Result<(), StoreError> {
-        list::note(&self.inner.backend(slice.primary)?.pool, slice.job, results).await
+    async fn note(&self, slice: SliceKey, new: &NewJob, results: &[Entry]) -> Result<(), StoreError> {
+        list::note(&self.inner.backend(slice.primary)?.pool, slice.job, new, results).await
     }
 
     async fn counts(&self, slice: SliceKey, since_ms: u64) -> Result<Vec<ResultCount>, StoreError> {

@@ -7,7 +7,7 @@ use scrip_shard_config::Tail;
 
 use super::code;
 use crate::store::StoreError;
-use crate::store::bulk::{BulkError, Counted, Entry, ResultCount, SliceKey};
+use crate::store::bulk::{BulkError, Counted, Entry, NewJob, ResultCount, SliceKey};
 use crate::store::mysql::failure::{ER_BAD_NULL_ERROR, Failed};
 use crate::store::mysql::pool::Pool;
 use crate::store::mysql::session::decode;
@@ -43,10 +43,10 @@ pub(super) async fn seal(pool: &Pool, job: BulkJobId, seal: u32) -> Result<Count
 }
 
 /// Notes results. Repeating it changes nothing.
-pub(super) async fn note(pool: &Pool, job: BulkJobId, entries: &[Entry]) -> Result<(), StoreError> {
+pub(super) async fn note(pool: &Pool, job: BulkJobId, new: &NewJob, entries: &[Entry]) -> Result<(), StoreError> {
     for entries in entries.chunks(sql::ROWS_MAX) {
         let limit = pool.target().limits().control;
-        packet(pool, &sql::note(job, entries), 1, 0, limit).await.map_err(|(_, error)| error)?;
+        packet(pool, &sql::note(job, new, entries), 1, 0, limit).await.map_err(|(_, error)| error)?;
     }
     Ok(())
 }

@@ -1,12 +1,14 @@
 //! Bulk jobs: the statements on meta, on the lists, and on their entries.
 
+use scrip_protocol::v1::Code;
 use scrip_protocol::{BulkJobId, UserId};
 use scrip_shard_config::Tail;
 
-use super::text::number;
-use crate::store::bulk::Entry;
+use super::text::{hex_text, number};
+use crate::bulk::request_of;
+use crate::store::bulk::{Entry, NewJob};
 
-/// Rows of one statement: about 30 bytes each.
+/// Rows of one statement: about 30 bytes each, with a look for a coupon about 190.
 pub(in crate::store::mysql) const ROWS_MAX: usize = 2048;
 
 macro_rules! select_job {
@@ -122,12 +124,13 @@ pub(in crate::store::mysql) fn add_users(job: BulkJobId, seal: u32, users: &[Use
     out
 }
 
-/// Notes results: what is there stays, unless the new result is OK (1). The result comes last, because MySQL assigns from
-/// left to right.
-pub(in crate::store::mysql) fn note(job: BulkJobId, entries: &[Entry]) -> Vec<u8> {
+/// Notes results: what is there stays, unless the new result is OK (1). OK is noted only beside its coupon: where the coupon
+/// is not there (the primary failed over to a server that lacks it since), the entry stays as it is. The result comes last,
+/// because MySQL assigns from left to right.
+pub(in crate::store::mysql) fn note(job: BulkJobId, new: &NewJob, entries: &[Entry]) -> Vec<u8> {
     let mut entries = entries.to_vec();
     entries.sort_unstable_by_key(|entry| (Tail::of_user(entry.user.get()), entry.user));
-    let mut out = Vec::with_capacity(512 + entries.len() * 48);
+    let mut out = Vec::with_capacity(512 + entries.len() * 200);
     out.extend_from_slice(b"INSERT INTO bulk_entry (job_id,tail,user_id,result,coupon_seq,done_at_ms) VALUES ");
     for (index, entry) in entries.iter().enumerate() {
         out.extend_from_slice(if index == 0 { b"(" } else { b",(" });
@@ -135,8 +138,11 @@ pub(in crate::store::mysql) fn note(job: BulkJobId, entries: &[Entry]) -> Vec<u8
         out.push(b',');
         key(&mut out, entry.user);
         out.push(b',');
-        // Codes have two digits.
-        number(&mut out, u64::from((entry.result as i32).unsigned_abs()));
+        match entry.result {
+            Code::Ok => has_coupon(&mut out, new, entry),
+            // Codes have two digits.
+            refused => number(&mut out, u64::from((refused as i32).unsigned_abs())),
+        }
         out.push(b',');
         number(&mut out, entry.seq.into());
         out.push(b',');
@@ -145,11 +151,24 @@ pub(in crate::store::mysql) fn note(job: BulkJobId, entries: &[Entry]) -> Vec<u8
     }
     out.extend_from_slice(
         b" ON DUPLICATE KEY UPDATE \
-          coupon_seq=IF(result=0 OR VALUES(result)=1,VALUES(coupon_seq),coupon_seq),\
-          done_at_ms=IF(result=0,VALUES(done_at_ms),done_at_ms),\
+          coupon_seq=IF(VALUES(result)=1 OR (result=0 AND VALUES(result)>1),VALUES(coupon_seq),coupon_seq),\
+          done_at_ms=IF(result=0 AND VALUES(result)>0,VALUES(done_at_ms),done_at_ms),\
           result=IF(result=0 OR VALUES(result)=1,VALUES(result),result)",
     );
     out
+}
+
+/// 1 where the coupon of an entry is, else 0: one look into the primary key.
+fn has_coupon(out: &mut Vec<u8>, new: &NewJob, entry: &Entry) {
+    out.extend_from_slice(b"EXISTS(SELECT 1 FROM coupon WHERE (tail,user_id,template_id,seq)=(");
+    key(out, entry.user);
+    out.push(b',');
+    number(out, new.template.get().into());
+    out.push(b',');
+    number(out, entry.seq.into());
+    out.extend_from_slice(b") AND request_id=");
+    hex_text(out, &request_of(new.request, entry.user).0);
+    out.push(b')');
 }
 
 fn raise(out: &mut Vec<u8>, job: BulkJobId, seal: u32) {
