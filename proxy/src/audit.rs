@@ -5,7 +5,8 @@
 //! that cannot be read makes the verdict incomplete, never clean.
 //!
 //! - `sql`: every query. `link`: a connection in a snapshot.
-//! - `meta`, `scan`, `logs`: what is read. `compare`: the checks, pure. `bulk`, `codes`: both, for bulk jobs and exchange codes. `report`: what comes out.
+//! - `meta`, `scan`, `logs`: what is read. `compare`: the checks, pure. `bulk`, `codes`, `uses`: both, for bulk jobs and
+//!   exchange codes. `report`: what comes out.
 
 mod bulk;
 mod codes;
@@ -16,6 +17,7 @@ mod meta;
 pub mod report;
 mod scan;
 mod sql;
+mod uses;
 
 #[cfg(test)]
 mod tests;
@@ -35,6 +37,7 @@ use compare::Evidence;
 use link::Link;
 use meta::MetaView;
 use scan::Scan;
+use uses::Use;
 
 /// How an audit reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,10 +79,23 @@ pub enum AuditError {
 pub async fn run(topology: &Arc<Topology>, options: Options) -> Result<Report, AuditError> {
     let started = Instant::now();
     let before = Arc::new(read_meta(topology, options).await?);
-    let (scans, unaudited) = scan_all(topology, &before, options).await;
+    let read = |primary: Primary| {
+        let (topology, before) = (Arc::clone(topology), Arc::clone(&before));
+        async move { scan_one(&primary, &topology, &before, options).await }
+    };
+    let (scans, mut unaudited) = each(topology, options, read).await;
+    // The coupons first, then the uses that they come from.
+    let (uses, unread) = match before.batches.is_empty() {
+        true => Default::default(),
+        false => each(topology, options, |primary| async move { uses_of(&primary, options).await }).await,
+    };
+    unaudited.extend(unread.into_iter().filter(|unread| scans.contains_key(&PrimaryId(unread.primary))));
+    unaudited.sort_by_key(|unaudited| unaudited.primary);
+    let uses: Vec<Use> = uses.into_values().flatten().collect();
     let after = read_meta(topology, options).await?;
     let complete = unaudited.is_empty();
-    let findings = compare::compare(&Evidence { before: &before, scans: &scans, after: &after, complete });
+    let evidence = Evidence { before: &before, scans: &scans, uses: &uses, after: &after, complete };
+    let findings = compare::compare(&evidence);
     Ok(Report {
         version: report::REPORT_VERSION,
         verdict: verdict(complete, &findings),
@@ -113,36 +129,45 @@ async fn read_meta(topology: &Topology, options: Options) -> Result<MetaView, Au
     Ok(view)
 }
 
-async fn scan_all(
-    topology: &Arc<Topology>,
-    before: &Arc<MetaView>,
+/// Reads every primary, some at once.
+async fn each<T: Send + 'static, F>(
+    topology: &Topology,
     options: Options,
-) -> (BTreeMap<PrimaryId, Scan>, Vec<Unaudited>) {
+    read: impl Fn(Primary) -> F,
+) -> (BTreeMap<PrimaryId, T>, Vec<Unaudited>)
+where
+    F: Future<Output = Result<T, LinkError>> + Send + 'static,
+{
     let places = Arc::new(Semaphore::new(options.primaries_at_once.max(1)));
     let mut tasks = JoinSet::new();
     for primary in &topology.primaries {
-        let (topology, before, places) = (Arc::clone(topology), Arc::clone(before), Arc::clone(&places));
-        let primary = primary.clone();
+        let (places, id, reading) = (Arc::clone(&places), primary.id, read(primary.clone()));
         tasks.spawn(async move {
             let _place = places.acquire_owned().await;
-            (primary.id, scan_one(&primary, &topology, &before, options).await)
+            (id, reading.await)
         });
     }
-    let (mut scans, mut unaudited) = (BTreeMap::new(), Vec::new());
+    let (mut found, mut unaudited) = (BTreeMap::new(), Vec::new());
     let mut left: Vec<PrimaryId> = topology.primaries.iter().map(|primary| primary.id).collect();
     while let Some(joined) = tasks.join_next().await {
         // A task that panicked stays in `left`.
-        let Ok((id, scanned)) = joined else { continue };
+        let Ok((id, read)) = joined else { continue };
         left.retain(|other| *other != id);
-        match scanned {
-            Ok(scan) => _ = scans.insert(id, scan),
+        match read {
+            Ok(read) => _ = found.insert(id, read),
             Err(LinkError(why)) => unaudited.push(Unaudited { primary: id.0, why }),
         }
     }
     let crashed = |id: PrimaryId| Unaudited { primary: id.0, why: "the audit of it crashed".to_owned() };
     unaudited.extend(left.into_iter().map(crashed));
-    unaudited.sort_by_key(|unaudited| unaudited.primary);
-    (scans, unaudited)
+    (found, unaudited)
+}
+
+async fn uses_of(primary: &Primary, options: Options) -> Result<Vec<Use>, LinkError> {
+    let mut link = open(primary, options).await?;
+    let uses = uses::read(&mut link).await?;
+    link.close().await;
+    Ok(uses)
 }
 
 async fn scan_one(

@@ -12,6 +12,8 @@ use scrip_shard_config::{Address, Local, SecretRef, StockSpec, Topology, local};
 const DATABASE: &str = "scrip_audit";
 /// The request id of bulk job 1.
 const BULK_REQUEST: &str = "6a6a6a6a6a6a6a6a6a6a6a6a6a6a6a6a";
+/// The request id of batch 1 of codes, whose code 1 gave two coupons to users of another primary.
+const CODE_REQUEST: &str = "63636363636363636363636363636363";
 const PRIMARY_SCHEMA: [&str; 7] = [
     include_str!("../../../proxy/src/store/mysql/migrations/primary_0001.sql"),
     include_str!("../../../proxy/src/store/mysql/migrations/primary_0002.sql"),
@@ -162,7 +164,7 @@ const CASES: &[Case] = &[
     },
     Case {
         primary: 0,
-        change: "DELETE FROM code_use WHERE use_no = 1",
+        change: "DELETE FROM code_use WHERE code_index = 0 AND use_no = 1",
         undo: "INSERT INTO code_use VALUES (1, 1, 0, 1, 7, 0)",
         kind: Kind::CodeUsesDiffer,
         words: "p00 template 1 the uses of a code have a gap, or are too many: expected uses 1 to 1, found up to 2 of code 0 \
@@ -175,6 +177,22 @@ const CASES: &[Case] = &[
         kind: Kind::CodeUsesDiffer,
         words: "p00 template 1 the uses of a code have a gap, or are too many: expected at most 2 a code, found use 3 of a \
                 code of batch 1",
+    },
+    Case {
+        primary: 0,
+        change: "UPDATE code_use SET user_id = 9 WHERE code_index = 1 AND use_no = 2",
+        undo: "UPDATE code_use SET user_id = 5002 WHERE code_index = 1 AND use_no = 2",
+        kind: Kind::CodeCouponDiffers,
+        words: "p01 template 1 user 5002 the coupon of a use of a code is another user's: expected user 9, who has use 2 of \
+                code 1 of batch 1, found user 5002",
+    },
+    Case {
+        primary: 0,
+        change: "DELETE FROM code_use WHERE code_index = 1 AND use_no = 2",
+        undo: "INSERT INTO code_use VALUES (2, 1, 1, 2, 5002, 0)",
+        kind: Kind::CodeUseMissing,
+        words: "p01 template 1 user 5002 a coupon of a code without its use: expected use 2 of code 1 of batch 1, found no \
+                such use",
     },
     Case {
         primary: 0,
@@ -348,6 +366,8 @@ fn seed(index: usize) -> String {
         for (seq, sub_stock, claimed_at_ms) in [(1, 0, 0), (2, 4, 86_400_000)] {
             let request = match (user % 5_000, seq) {
                 (3, 2) => format!("UNHEX(LEFT(SHA2('scrip bulk {BULK_REQUEST} {user}', 256), 32))"),
+                _ if user == 5_001 && seq == 2 => used_code(1),
+                _ if user == 5_002 && seq == 1 => used_code(2),
                 _ => format!("RPAD('{user}/{seq}', 16, '.')"),
             };
             sql.push_str(&format!(
@@ -358,7 +378,7 @@ fn seed(index: usize) -> String {
     sql.push_str(match index {
         0 => {
             "INSERT INTO bulk_entry VALUES (1, 1, 1, 37, 0, 5), (1, 3, 3, 1, 2, 5); \
-             INSERT INTO code_use VALUES (1, 1, 0, 1, 7, 0), (1, 1, 0, 2, 8, 0);"
+             INSERT INTO code_use VALUES (1, 1, 0, 1, 7, 0), (1, 1, 0, 2, 8, 0), (2, 1, 1, 1, 5001, 0), (2, 1, 1, 2, 5002, 0);"
         }
         _ => "INSERT INTO bulk_entry VALUES (1, 5003, 5003, 1, 2, 5);",
     });
@@ -368,6 +388,11 @@ fn seed(index: usize) -> String {
         ));
     }
     sql
+}
+
+/// The request id of a use of code 1 of batch 1.
+fn used_code(use_no: u32) -> String {
+    format!("UNHEX(LEFT(SHA2('scrip code {CODE_REQUEST} 1 {use_no}', 256), 32))")
 }
 
 async fn seed_meta(database: &Database) {
@@ -382,7 +407,7 @@ async fn seed_meta(database: &Database) {
              VALUES (1, 0, 10, 3, 3, 0), (1, 4, 10, 3, 3, 0); \
              INSERT INTO meta_budget VALUES (1, 0, 300); \
              INSERT INTO meta_bulk_job VALUES (1, UNHEX('{BULK_REQUEST}'), 1, 0, 0, 0, 7, 2, 3, 0); \
-             INSERT INTO meta_code_batch VALUES (1, REPEAT('c', 16), 1, 4, 2, 1, 0); \
+             INSERT INTO meta_code_batch VALUES (1, UNHEX('{CODE_REQUEST}'), 1, 4, 2, 1, 0); \
              INSERT INTO meta_bulk_slice (job_id, primary_id, users, done, owner) VALUES (1, 0, 2, 1, 0), (1, 1, 1, 1, 0)"
         ),
     )

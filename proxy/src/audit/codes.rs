@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use scrip_protocol::RequestId;
 use scrip_shard_config::{PrimaryId, Tail, Topology};
 
 use super::link::{Link, LinkError};
@@ -15,6 +16,7 @@ use super::sql;
 /// A batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Batch {
+    pub(super) request: RequestId,
     pub(super) template: u32,
     pub(super) count: u32,
     pub(super) uses: u32,
@@ -51,8 +53,10 @@ pub(super) struct Codes {
 }
 
 pub(super) async fn batches(link: &mut Link) -> Result<Batches, LinkError> {
-    let rows: Vec<(u32, u32, u32, u32)> = link.rows(sql::CODE_BATCHES, ()).await?;
-    Ok(rows.into_iter().map(|(id, template, count, uses)| (id, Batch { template, count, uses })).collect())
+    let rows: Vec<(u32, [u8; 16], u32, u32, u32)> = link.rows(sql::CODE_BATCHES, ()).await?;
+    let batch =
+        |(id, request, template, count, uses)| (id, Batch { request: RequestId(request), template, count, uses });
+    Ok(rows.into_iter().map(batch).collect())
 }
 
 impl Codes {
@@ -121,7 +125,7 @@ mod tests {
     use super::*;
 
     fn check(codes: Codes, expect: &[&str]) {
-        let batches = Batches::from([(5, Batch { template: 3, count: 10, uses: 2 })]);
+        let batches = Batches::from([(5, Batch { request: RequestId([7; 16]), template: 3, count: 10, uses: 2 })]);
         let findings = compare(PrimaryId(2), &batches, &codes);
         assert_eq!(findings.iter().map(ToString::to_string).collect::<Vec<_>>(), expect);
     }

@@ -16,11 +16,14 @@ use super::logs::Flaw;
 use super::meta::{Key, MetaView, Template};
 use super::report::{Finding, Kind};
 use super::scan::{Ledger, Scan};
+use super::uses::{self, Use};
 
 /// What was read, in this order.
 pub(super) struct Evidence<'a> {
     pub(super) before: &'a MetaView,
     pub(super) scans: &'a BTreeMap<PrimaryId, Scan>,
+    /// Of all primaries.
+    pub(super) uses: &'a [Use],
     pub(super) after: &'a MetaView,
     /// No primary is missing.
     pub(super) complete: bool,
@@ -69,6 +72,8 @@ pub(super) fn compare(evidence: &Evidence<'_>) -> Vec<Finding> {
         budgets(&mut findings, *id, scan, evidence);
     }
     findings.extend(bulk::totals(&evidence.before.jobs));
+    let coupons = evidence.scans.iter().flat_map(|(id, scan)| scan.candidates.iter().map(|coupon| (*id, coupon)));
+    findings.extend(uses::compare(&evidence.before.batches, coupons, evidence.uses, evidence.complete));
     grants(&mut findings, evidence.after);
     totals(&mut findings, evidence);
     findings.sort();

@@ -65,6 +65,10 @@ pub enum Kind {
     CodeUnknown,
     /// Uses of an exchange code stand under another tail, or on another primary, than theirs.
     CodeTailDiffers,
+    /// A use of an exchange code is one user's, and the coupon of its request id is another's.
+    CodeCouponDiffers,
+    /// The request id of a coupon is that of a use of an exchange code, and there is no such use.
+    CodeUseMissing,
 }
 
 impl Kind {
@@ -90,7 +94,9 @@ impl Kind {
             | Kind::BulkResultDiffers
             | Kind::CodeUsesDiffer
             | Kind::CodeUnknown
-            | Kind::CodeTailDiffers => 3,
+            | Kind::CodeTailDiffers
+            | Kind::CodeCouponDiffers
+            | Kind::CodeUseMissing => 3,
             Kind::SeqGap | Kind::LimitExceeded | Kind::DailyLimitExceeded | Kind::TailDiffers | Kind::ForeignTail => 4,
             Kind::LedgerDiffers | Kind::LogWithoutCoupon => 5,
         }
@@ -124,6 +130,8 @@ impl Kind {
             Kind::CodeUsesDiffer => "the uses of a code have a gap, or are too many",
             Kind::CodeUnknown => "uses of a code that no batch has",
             Kind::CodeTailDiffers => "uses of a code stand where they do not belong",
+            Kind::CodeCouponDiffers => "the coupon of a use of a code is another user's",
+            Kind::CodeUseMissing => "a coupon of a code without its use",
         }
     }
 }
@@ -235,7 +243,10 @@ pub struct Report {
 const PROMISES: [(u8, &str); 5] = [
     (1, "no oversell: issued <= allotted <= total, by the ledgers of all primaries; spent <= granted <= budget"),
     (2, "no undersell: sold out is said only when all is issued"),
-    (3, "exactly once: no request made two coupons, logs follow the rules, bulk jobs add up to their lists"),
+    (
+        3,
+        "exactly once: no request made two coupons, logs follow the rules, bulk jobs add up to their lists, codes to their uses",
+    ),
     (4, "the limits per user: densely numbered, on the one right primary"),
     (5, "durable: every unit that was issued is a coupon that is there, and so is that of every log"),
 ];

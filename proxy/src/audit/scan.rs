@@ -10,6 +10,7 @@ use super::link::{Link, LinkError};
 use super::logs::Logs;
 use super::meta::{DailyLimit, Key, MetaView};
 use super::sql;
+use super::uses::{self, Candidate};
 
 /// Rows that a closer look lists for each kind of finding; there may be more. Prevents that a store full of findings
 /// fills the memory.
@@ -90,6 +91,7 @@ pub(super) struct Scan {
     pub(super) foreign_tails: Vec<ForeignTail>,
     pub(super) lists: BTreeMap<u32, bulk::List>,
     pub(super) codes: Codes,
+    pub(super) candidates: Vec<Candidate>,
     pub(super) logs: Logs,
 }
 
@@ -119,6 +121,7 @@ impl Scan {
         scan.above_daily_limit = above_daily_limit(link, &scan.coupons, before).await?;
         scan.lists = bulk::lists(link, &before.jobs).await?;
         scan.codes = Codes::read(link, id, topology).await?;
+        scan.candidates = uses::candidates(link, &before.batches).await?;
         Ok(scan)
     }
 }

@@ -74,7 +74,8 @@ pub(super) const LIST: &str = "SELECT COUNT(*), CAST(COALESCE(SUM(e.result = 0),
      UNHEX(LEFT(SHA2(CONCAT('scrip bulk ', ?, ' ', e.user_id), 256), 32)) WHERE e.job_id = ?";
 
 /// Every batch of exchange codes.
-pub(super) const CODE_BATCHES: &str = "SELECT batch_id, template_id, count, uses FROM meta_code_batch";
+pub(super) const CODE_BATCHES: &str =
+    "SELECT batch_id, create_request_id, template_id, count, uses FROM meta_code_batch";
 /// The uses of each batch's codes, and whether one stands under another tail than `exchange::home` names.
 pub(super) const CODE_USES: &str = "SELECT batch_id, MAX(code_index), MAX(use_no), \
      CAST(SUM(tail <> (batch_id + code_index) % 10000) AS UNSIGNED) FROM code_use GROUP BY batch_id";
@@ -83,3 +84,7 @@ pub(super) const CODE_GAPS: &str = "SELECT batch_id, code_index, COUNT(*), MAX(u
      GROUP BY tail, batch_id, code_index HAVING MIN(use_no) <> 1 OR MAX(use_no) <> COUNT(*) LIMIT ?";
 /// The tails that have uses of codes here: jumps from one to the next.
 pub(super) const CODE_TAILS: &str = "SELECT DISTINCT tail FROM code_use";
+/// The request ids of a template's coupons: what uses of its codes are compared with.
+pub(super) const REQUESTS: &str = "SELECT user_id, request_id FROM coupon WHERE template_id = ?";
+/// Every use of a code.
+pub(super) const USES: &str = "SELECT batch_id, code_index, use_no, user_id FROM code_use";

@@ -67,7 +67,7 @@ fn check(change: impl FnOnce(&mut Case), expect: &[&str]) {
     let mut case = Case::good();
     change(&mut case);
     let Case { before, scans, after, complete } = &case;
-    let findings = compare(&Evidence { before, scans, after, complete: *complete });
+    let findings = compare(&Evidence { before, scans, uses: &[], after, complete: *complete });
     let printed: Vec<String> = findings.iter().map(ToString::to_string).collect();
     assert_eq!(printed, expect);
 }
