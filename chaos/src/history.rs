@@ -4,9 +4,11 @@
 //! sends, and not one heap object for a claim. Time comes in as a parameter, counted from the start of the history.
 //!
 //! A *request* is what a caller wants once, under one request id. It may be *sent* any number of times, and *asked* about.
-//! Beside the claims stand what orders did with coupons, what operators did to templates, and which commits were given up on purpose.
+//! Beside the claims stand bulk jobs, codes and events, what orders did with coupons, what operators did to templates, and which
+//! commits were given up on purpose.
 
 mod asked;
+mod beside;
 mod deed;
 mod lines;
 mod lost;
@@ -14,9 +16,10 @@ mod operation;
 
 use std::time::Duration;
 
-use scrip_client::{ClaimError, Code, Coupon, CouponId, Disposition, RequestId, TemplateId, UserId};
+use scrip_client::{ClaimByCodeError, ClaimError, Code, Coupon, CouponId, Disposition, RequestId, TemplateId, UserId};
 
 pub use self::asked::{AskIndex, Asked, Found};
+pub use self::beside::{BulkFact, CodeFact, CodeRef, EventTold};
 pub use self::deed::{Act, Deed, DeedIndex, DeedSendIndex, DeedSent, DeedTold};
 pub use self::lost::LostCommits;
 pub use self::operation::{Action, Operation, OperationIndex, OperationTold};
@@ -95,17 +98,34 @@ pub struct History {
     deeds: Vec<Deed>,
     deed_sends: Vec<DeedSent>,
     losses: Vec<LostCommits>,
+    beside: beside::Beside,
 }
 
 impl Told {
     /// What the client's result means.
     pub fn of(result: &Result<Coupon, ClaimError>) -> Self {
         match result {
-            Ok(coupon) => Self::Coupon { coupon: coupon.coupon_id, seq: coupon.seq, replayed: coupon.replayed },
-            Err(error) => match error.disposition() {
-                Disposition::NotApplied => Self::NotApplied(error.code()),
-                Disposition::Applied | Disposition::Unknown => Self::Unknown(error.code()),
-            },
+            Ok(coupon) => Self::granted(coupon),
+            Err(error) => Self::failed(error.disposition(), error.code()),
+        }
+    }
+
+    /// What the client's result of a claim by code means.
+    pub fn of_code(result: &Result<Coupon, ClaimByCodeError>) -> Self {
+        match result {
+            Ok(coupon) => Self::granted(coupon),
+            Err(error) => Self::failed(error.disposition(), error.code()),
+        }
+    }
+
+    fn granted(coupon: &Coupon) -> Self {
+        Self::Coupon { coupon: coupon.coupon_id, seq: coupon.seq, replayed: coupon.replayed }
+    }
+
+    fn failed(disposition: Disposition, code: Code) -> Self {
+        match disposition {
+            Disposition::NotApplied => Self::NotApplied(code),
+            Disposition::Applied | Disposition::Unknown => Self::Unknown(code),
         }
     }
 }

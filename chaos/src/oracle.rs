@@ -5,10 +5,15 @@
 //!
 //! - `view`: what the stores hold. `read`: reading it. `sql`: every query.
 //! - `told`: what the history says of each request. `loss`: what a fail-over may have taken, which is all that is excused.
-//! - `stores`, `answers`, `operations`, `deeds`: the checks. `verdict`: what comes out.
+//! - `stores`, `answers`, `operations`, `deeds`, `bulk`, `codes`, `events`: the checks. `verdict`: what comes out.
+//! - `derived`: the request ids that no caller minted.
 
 mod answers;
+mod bulk;
+mod codes;
 mod deeds;
+mod derived;
+mod events;
 mod loss;
 mod operations;
 mod read;
@@ -21,9 +26,13 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+pub use self::events::untold;
 pub use self::read::ReadError;
 pub use self::verdict::{Counts, Kind, Verdict, Violation};
-pub use self::view::{CouponRow, LedgerRow, ServerSettings, StepRow, StockRow, StoresView, SubStockRow, TemplateRow};
+pub use self::view::{
+    CodeBatchRow, CodeUseRow, CouponRow, LedgerRow, ServerSettings, StepRow, StockRow, StoresView, SubStockRow,
+    TemplateRow,
+};
 
 use self::told::Requests;
 use crate::history::{Action, History, RequestIndex};
@@ -51,6 +60,7 @@ pub fn undecided(history: &History) -> Vec<RequestIndex> {
 
 /// Checks every promise that stores and history can show.
 pub fn check(history: &History, view: &StoresView, circumstances: Circumstances) -> Verdict {
+    let history = &history.with_ids(&codes::ids(history, view));
     let requests = Requests::of(history);
     let mut verdict = Verdict::default();
     let added = history.operations().iter().any(|o| matches!(o.action, Action::Stock { units, .. } if units > 0));
@@ -59,5 +69,8 @@ pub fn check(history: &History, view: &StoresView, circumstances: Circumstances)
     answers::check(&mut verdict, history, &requests, view, circumstances);
     operations::check(&mut verdict, history, view);
     deeds::check(&mut verdict, history, view);
+    bulk::check(&mut verdict, history, view);
+    codes::check(&mut verdict, history, &requests, view, circumstances.doubt_resolved);
+    events::check(&mut verdict, history, view);
     verdict
 }

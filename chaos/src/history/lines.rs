@@ -1,12 +1,14 @@
-//! A history as JSON lines: one object for each template, send, question, operation, send of a deed and loss.
+//! A history as JSON lines: one object for each template, send, question, operation, send of a deed, loss, job of a bulk issue and
+//! event.
 
 use std::io::{self, Write};
 
+use scrip_client::BulkOutcome;
 use serde::Serialize;
 
 use super::{
-    Act, Action, Asked, DeedSent, DeedTold, Found, History, LostCommits, Operation, OperationTold, Sent, TemplateFact,
-    Told,
+    Act, Action, Asked, BulkFact, CodeRef, DeedSent, DeedTold, EventTold, Found, History, LostCommits, Operation,
+    OperationTold, Sent, TemplateFact, Told,
 };
 
 #[derive(Serialize)]
@@ -51,6 +53,25 @@ enum Line {
         primary: u16,
         from_us: u64,
         until_us: u64,
+    },
+    BulkJob {
+        request_id: String,
+        template: u32,
+        jobs_told: Vec<u32>,
+        users: usize,
+        issued: Option<usize>,
+    },
+    Event {
+        id: String,
+        kind: String,
+        template: u32,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        user: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seq: Option<u32>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        step: Option<u32>,
+        at_us: u64,
     },
 }
 
@@ -97,6 +118,9 @@ struct SendLine {
     user: u64,
     template: u32,
     request_id: String,
+    /// Batch and index of a claim by code, whose request id is a placeholder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<(u32, u32)>,
     sent_at_us: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     answered_at_us: Option<u64>,
@@ -115,7 +139,7 @@ enum ToldLine {
 
 impl History {
     /// Writes one JSON object a line: the templates, then the sends in their order, each with its request and answer, then
-    /// the questions, the operations, the sends of deeds and the losses.
+    /// the questions, the operations, the sends of deeds, the losses, the jobs and the events.
     ///
     /// # Errors
     /// When `out` cannot be written.
@@ -130,6 +154,8 @@ impl History {
         self.operations().iter().try_for_each(|operation| write_line(out, &operation_line(operation)))?;
         self.deed_sends().iter().try_for_each(|sent| write_line(out, &self.deed_line(sent)))?;
         self.losses().iter().try_for_each(|lost| write_line(out, &lost_line(lost)))?;
+        self.jobs().iter().try_for_each(|job| write_line(out, &job_line(job)))?;
+        self.events().unwrap_or_default().iter().try_for_each(|told| write_line(out, &event_line(told)))?;
         out.flush()
     }
 
@@ -159,6 +185,7 @@ impl History {
             user: request.user.get(),
             template: request.template.get(),
             request_id: request.id.to_string(),
+            code: self.code_of(sent.request).map(|CodeRef { batch, index }| (batch.get(), index)),
             sent_at_us: sent.sent_at_us,
             answered_at_us: (sent.told != Told::Nothing).then_some(sent.answered_at_us),
             told: told_line(sent.told),
@@ -211,6 +238,29 @@ fn operation_line(operation: &Operation) -> Line {
 
 fn lost_line(lost: &LostCommits) -> Line {
     Line::LostCommits { primary: lost.primary.0, from_us: lost.from_us, until_us: lost.until_us }
+}
+
+fn job_line(job: &BulkFact) -> Line {
+    let issued = |(_, outcome): &&(_, BulkOutcome)| matches!(outcome, BulkOutcome::Issued(_));
+    Line::BulkJob {
+        request_id: job.request.to_string(),
+        template: job.template.get(),
+        jobs_told: job.told.iter().map(|id| id.get()).collect(),
+        users: job.users.len(),
+        issued: job.results.as_ref().map(|results| results.iter().filter(issued).count()),
+    }
+}
+
+fn event_line(EventTold { event, at_us }: &EventTold) -> Line {
+    Line::Event {
+        id: event.id.to_string(),
+        kind: format!("{:?}", event.kind),
+        template: event.template.get(),
+        user: event.coupon.map(|coupon| coupon.user.get()),
+        seq: event.coupon.map(|coupon| coupon.seq),
+        step: event.coupon.and_then(|coupon| coupon.step),
+        at_us: *at_us,
+    }
 }
 
 fn write_line(out: &mut impl Write, line: &Line) -> io::Result<()> {

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use scrip_client::{Code, RequestId, TemplateId};
+use scrip_client::{Code, RequestId, TemplateId, UserId};
 
-use super::Circumstances;
 use super::loss::Losses;
 use super::told::{Request, Requests};
 use super::verdict::{Counts, Kind, Verdict};
 use super::view::{CouponRow, StoresView};
+use super::{Circumstances, bulk, codes, derived};
 use crate::history::{self, History, Told};
 
 pub(super) fn check(
@@ -19,19 +19,20 @@ pub(super) fn check(
     circumstances: Circumstances,
 ) {
     count(&mut verdict.counts, history, requests);
-    let rows = rows(verdict, view);
+    let rows = rows(verdict, history, view);
     let losses = Losses::of(history, requests);
+    let uses_lost = codes::excused(history);
     for (number, request) in requests.sent() {
         let asked = &history.requests()[number];
         let row = rows.get(&asked.id).copied();
         applied(verdict, asked, request, row, circumstances);
-        if losses.excuse(asked, request) {
+        if uses_lost.contains(&number) || losses.excuse(asked, request) {
             verdict.counts.excused += u64::from(request.coupon.is_some() && row.is_none());
         } else {
             answer(verdict, asked, request, row);
         }
     }
-    never_asked(verdict, history, requests, &rows);
+    never_asked(verdict, history, requests, view);
     if !circumstances.replenished {
         sold_out(verdict, history, requests, &rows);
     }
@@ -60,10 +61,13 @@ fn count(counts: &mut Counts, history: &History, requests: &Requests) {
 }
 
 /// The coupon of each request.
-fn rows<'a>(verdict: &mut Verdict, view: &'a StoresView) -> HashMap<RequestId, &'a CouponRow> {
+fn rows<'a>(verdict: &mut Verdict, history: &History, view: &'a StoresView) -> HashMap<RequestId, &'a CouponRow> {
     let mut rows: HashMap<RequestId, &CouponRow> = HashMap::with_capacity(view.coupons.len());
+    let uses = derived::uses(view);
+    // A use that a fail-over lost is taken again, by somebody else, and gives a coupon again.
+    let may_be_twice = |id| uses.get(id).is_some_and(|(code, _)| codes::may_be_lost(history, *code));
     for row in &view.coupons {
-        if let Some(first) = rows.insert(row.request, row) {
+        if let Some(first) = rows.insert(row.request, row).filter(|_| !may_be_twice(&row.request)) {
             let (user, other) = (row.user, first.user);
             verdict.add(Kind::RequestTwice, || format!("request {} of users {user} and {other}", row.request));
         }
@@ -108,13 +112,18 @@ fn applied(
     }
 }
 
-fn never_asked(verdict: &mut Verdict, history: &History, requests: &Requests, rows: &HashMap<RequestId, &CouponRow>) {
-    let asked: HashMap<RequestId, usize> =
-        requests.sent().map(|(number, _)| (history.requests()[number].id, number)).collect();
-    for (id, row) in rows {
-        let asked = asked.get(id).map(|number| &history.requests()[*number]);
-        if asked.is_none_or(|asked| (asked.user, asked.template) != (row.user, row.template)) {
-            verdict.add(Kind::NeverAsked, || format!("request {id} of user {}", row.user));
+fn never_asked(verdict: &mut Verdict, history: &History, requests: &Requests, view: &StoresView) {
+    let asked = requests.sent().map(|(number, _)| {
+        let request = &history.requests()[number];
+        (request.id, (request.user, request.template))
+    });
+    let asked: HashMap<RequestId, (UserId, TemplateId)> = bulk::requests(history).chain(asked).collect();
+    let uses = derived::uses(view);
+    for row in &view.coupons {
+        // Whose use of a code it was is looked at with the codes.
+        let is_asked = asked.get(&row.request) == Some(&(row.user, row.template)) || uses.contains_key(&row.request);
+        if !is_asked {
+            verdict.add(Kind::NeverAsked, || format!("request {} of user {}", row.request, row.user));
         }
     }
 }

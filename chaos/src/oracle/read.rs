@@ -5,14 +5,18 @@ use std::time::Duration;
 
 use mysql_async::prelude::{FromRow, Queryable};
 use mysql_async::{Conn, Opts};
-use scrip_client::{OrderId, RequestId, TemplateId, UserId};
+use scrip_client::{CodeBatchId, OrderId, RequestId, TemplateId, UserId};
 use scrip_protocol::v1::StepKind;
 use scrip_shard_config::{PrimaryId, ShardId, SubStock, Tail, Topology, stock_key};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::sql;
-use super::view::{CouponRow, LedgerRow, ServerSettings, StepRow, StockRow, StoresView, SubStockRow, TemplateRow};
+use super::view::{
+    CodeBatchRow, CodeUseRow, CouponRow, LedgerRow, ServerSettings, StepRow, StockRow, StoresView, SubStockRow,
+    TemplateRow,
+};
+use crate::history::CodeRef;
 use crate::testbed::{self, Database, Testbed};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -42,6 +46,7 @@ type StepColumns = (u64, u32, u16, u16, u8, Option<Vec<u8>>);
 struct Part {
     coupons: Vec<(u64, u32, u16, [u8; 16], u16)>,
     steps: Vec<StepColumns>,
+    uses: Vec<(u32, u32, u32, u64)>,
     ledgers: Vec<(u32, u16, u64)>,
     variables: HashMap<String, String>,
 }
@@ -87,6 +92,12 @@ impl StoresView {
         };
         self.coupons.extend(part.coupons.iter().filter_map(coupon));
         self.steps.extend(part.steps.iter().filter_map(step));
+        let code_use = |&(batch, index, use_no, user): &(u32, u32, u32, u64)| {
+            let code = CodeRef { batch: CodeBatchId::try_new(batch).ok()?, index };
+            let home = topology.primary_of(Tail::of_user(u64::from(batch) + u64::from(index)));
+            Some(CodeUseRow { primary: id, home, code, use_no, user: UserId(user) })
+        };
+        self.code_uses.extend(part.uses.iter().filter_map(code_use));
         self.ledgers.extend(part.ledgers.iter().filter_map(ledger));
         self.servers.push(settings(id, &part.variables));
     }
@@ -97,6 +108,7 @@ impl StoresView {
         let mut connection = connect(database).await?;
         let templates: Vec<(u32, u64, bool)> = rows(database, &mut connection, sql::TEMPLATES).await?;
         let sub_stocks: Vec<(u32, u16, u64, u64)> = rows(database, &mut connection, sql::SUB_STOCKS).await?;
+        let batches: Vec<(u32, [u8; 16], u32, u32, u32)> = rows(database, &mut connection, sql::CODE_BATCHES).await?;
         let template = |(template, total_stock, sold_out)| {
             Some(TemplateRow { template: TemplateId::try_new(template).ok()?, total_stock, sold_out })
         };
@@ -104,6 +116,11 @@ impl StoresView {
             let (template, sub_stock) = (TemplateId::try_new(template).ok()?, SubStock(sub_stock));
             Some(SubStockRow { template, sub_stock, allotment, epoch })
         };
+        let batch = |(batch, request, template, count, uses)| {
+            let (batch, template) = (CodeBatchId::try_new(batch).ok()?, TemplateId::try_new(template).ok()?);
+            Some(CodeBatchRow { batch, request: RequestId(request), template, count, uses })
+        };
+        self.code_batches = batches.into_iter().filter_map(batch).collect();
         self.templates = templates.into_iter().filter_map(template).collect();
         self.sub_stocks = sub_stocks.into_iter().filter_map(sub_stock).collect();
         drop(connection.disconnect().await);
@@ -155,6 +172,7 @@ async fn read_primary(database: &Database) -> Result<Part, ReadError> {
     let part = Part {
         coupons: rows(database, &mut connection, sql::COUPONS).await?,
         steps: rows(database, &mut connection, sql::STEPS).await?,
+        uses: rows(database, &mut connection, sql::CODE_USES).await?,
         ledgers: rows(database, &mut connection, sql::LEDGERS).await?,
         variables: rows(database, &mut connection, sql::VARIABLES).await?.into_iter().collect(),
     };

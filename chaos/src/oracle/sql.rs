@@ -2,6 +2,9 @@
 
 pub(super) const COUPONS: &str = "SELECT user_id, template_id, seq, request_id, sub_stock FROM coupon";
 pub(super) const STEPS: &str = "SELECT user_id, template_id, seq, step, kind, order_id FROM coupon_step";
+pub(super) const CODE_USES: &str = "SELECT batch_id, code_index, use_no, user_id FROM code_use";
+pub(super) const CODE_BATCHES: &str =
+    "SELECT batch_id, create_request_id, template_id, count, uses FROM meta_code_batch";
 pub(super) const LEDGERS: &str = "SELECT template_id, sub_stock, issued FROM stock_ledger";
 pub(super) const TEMPLATES: &str = "SELECT template_id, total_stock, sold_out FROM meta_template";
 pub(super) const SUB_STOCKS: &str = "SELECT template_id, sub_stock, allotment, epoch FROM meta_sub_stock";

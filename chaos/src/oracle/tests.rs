@@ -103,6 +103,8 @@ fn stores() -> StoresView {
         sub_stocks: vec![sub_stock(0), sub_stock(3)],
         coupons: vec![coupon(1, 0, 0), coupon(2, 1, 3)],
         steps: Vec::new(),
+        code_batches: Vec::new(),
+        code_uses: Vec::new(),
         ledgers: vec![ledger(0, 0, 1), ledger(0, 3, 0), ledger(1, 0, 0), ledger(1, 3, 1)],
         stock: vec![stock(0), stock(3)],
         servers: vec![server(0), server(1)],
@@ -255,4 +257,7 @@ fn promise_6_not_applied_means_not_applied() {
 }
 
 mod beside;
+mod bulk;
+mod codes;
 mod deeds;
+mod events;

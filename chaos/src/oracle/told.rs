@@ -61,6 +61,11 @@ impl Request {
         self.is_sent() && self.coupon.is_none() && !self.in_doubt
     }
 
+    /// Some send was refused by the rules.
+    pub(super) fn is_refused_by_rules(&self) -> bool {
+        self.refused_sent_us.is_some()
+    }
+
     /// Granted on one send and refused by the rules on another. A refusal that had come before a later send was
     /// granted is no contradiction: a template can be resumed or replenished. Coupons are never taken away, though, so
     /// a limit that was reached stays reached.

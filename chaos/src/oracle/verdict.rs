@@ -70,6 +70,30 @@ pub enum Kind {
     OrderHalfDone,
     /// A step that nobody asked for.
     StepByNobody,
+    /// One request made several jobs.
+    JobTwice,
+    /// The results of a job are not those of its list.
+    JobListDiffers,
+    /// The result of a user of a job is not what the stores say.
+    JobResultDiffers,
+    /// The uses of a code have a gap, are too many, of one user twice, or in the wrong place.
+    UsesDiffer,
+    /// A use that nobody asked for.
+    UseByNobody,
+    /// A use has no coupon, and nobody was told why.
+    UseWithoutCoupon,
+    /// A coupon of a code has no use.
+    CouponWithoutUse,
+    /// A code was said to be used up, and has uses left.
+    UsedUpTooSoon,
+    /// A fact that was not told.
+    EventMissing,
+    /// Facts of one coupon, or coupons of one user, were told in another order.
+    EventOutOfOrder,
+    /// Something was told that did not happen.
+    EventFalse,
+    /// A user was reminded twice.
+    ReminderTwice,
 }
 
 impl Kind {
@@ -77,12 +101,17 @@ impl Kind {
     pub fn promise(self) -> u8 {
         match self {
             Self::Oversold | Self::AllotmentExceeded | Self::AllotmentsDiffer | Self::StockAboveRest => 1,
-            Self::SoldOutTooSoon | Self::SoldAfterSoldOut | Self::Unsold => 2,
+            Self::SoldOutTooSoon | Self::SoldAfterSoldOut | Self::Unsold | Self::UsedUpTooSoon => 2,
             Self::RequestTwice | Self::AnswersDiffer | Self::GrantedAndRefused => 3,
             Self::Forgotten | Self::NeverAsked | Self::ChangesDiffer => 3,
             Self::UsedTwice | Self::OrderHalfDone | Self::StepByNobody => 3,
+            Self::JobTwice | Self::JobListDiffers | Self::JobResultDiffers => 3,
+            Self::UseByNobody | Self::UseWithoutCoupon | Self::CouponWithoutUse => 3,
+            Self::EventOutOfOrder | Self::EventFalse | Self::ReminderTwice => 3,
             Self::LimitExceeded | Self::SeqGap | Self::Misplaced | Self::StepGap => 4,
+            Self::UsesDiffer => 4,
             Self::Missing | Self::LedgerDiffers | Self::NotDurable | Self::StepMissing => 5,
+            Self::EventMissing => 5,
             Self::AppliedAfterAll | Self::Undecided | Self::TotalDiffers | Self::PausedByNobody => 6,
             Self::StepAfterAll => 6,
         }
@@ -119,6 +148,18 @@ impl Kind {
             Self::StepAfterAll => "an order was told 'not applied', and has a step",
             Self::OrderHalfDone => "an order has done to some of its coupons what it wanted of all",
             Self::StepByNobody => "a step that nobody asked for",
+            Self::JobTwice => "one request has made several bulk jobs",
+            Self::JobListDiffers => "the results of a bulk job are not those of its list",
+            Self::JobResultDiffers => "the result of a user of a bulk job is not what the stores say",
+            Self::UsesDiffer => "the uses of a code have a gap, are too many, or in the wrong place",
+            Self::UseByNobody => "a use of a code that nobody asked for",
+            Self::UseWithoutCoupon => "a use of a code has no coupon, and nobody was told why",
+            Self::CouponWithoutUse => "a coupon of a code has no use",
+            Self::UsedUpTooSoon => "a code was said to be used up while it had uses left",
+            Self::EventMissing => "a fact was not told as an event",
+            Self::EventOutOfOrder => "events came out of order",
+            Self::EventFalse => "an event tells of what did not happen",
+            Self::ReminderTwice => "a user was reminded twice",
         }
     }
 }
@@ -179,6 +220,12 @@ pub struct Counts {
     pub deed_sends: u64,
     /// Steps in the logs of coupons.
     pub steps: u64,
+    /// Results of bulk jobs.
+    pub bulk_results: u64,
+    /// Uses of codes.
+    pub code_uses: u64,
+    /// Events that a consumer read, repeats left out.
+    pub events: u64,
     /// What operators did.
     pub operations: u64,
     /// Coupons that callers were told of and that a fail-over took, as was announced.

@@ -1,8 +1,10 @@
 //! What the stores hold.
 
-use scrip_client::{OrderId, RequestId, TemplateId, UserId};
+use scrip_client::{CodeBatchId, OrderId, RequestId, TemplateId, UserId};
 use scrip_protocol::v1::StepKind;
 use scrip_shard_config::{PrimaryId, SubStock};
+
+use crate::history::CodeRef;
 
 /// Everything that the checks need of all stores.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +17,10 @@ pub struct StoresView {
     pub coupons: Vec<CouponRow>,
     /// Of all primaries.
     pub steps: Vec<StepRow>,
+    /// Of meta.
+    pub code_batches: Vec<CodeBatchRow>,
+    /// Of all primaries.
+    pub code_uses: Vec<CodeUseRow>,
     /// Of all primaries.
     pub ledgers: Vec<LedgerRow>,
     /// Of all shards: keys that a proxy could take units from now.
@@ -31,6 +37,9 @@ impl StoresView {
         self.sub_stocks.retain(|row| templates.contains(&row.template));
         self.coupons.retain(|row| templates.contains(&row.template));
         self.steps.retain(|row| templates.contains(&row.template));
+        self.code_batches.retain(|row| templates.contains(&row.template));
+        let batches: Vec<CodeBatchId> = self.code_batches.iter().map(|row| row.batch).collect();
+        self.code_uses.retain(|row| batches.contains(&row.code.batch));
         self.ledgers.retain(|row| templates.contains(&row.template));
         self.stock.retain(|row| templates.contains(&row.template));
         self
@@ -95,6 +104,36 @@ pub struct StepRow {
     pub kind: StepKind,
     /// By which order, if by one.
     pub order: Option<OrderId>,
+}
+
+/// A batch of exchange codes in meta.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CodeBatchRow {
+    /// Which.
+    pub batch: CodeBatchId,
+    /// The request that created it.
+    pub request: RequestId,
+    /// What a code gives.
+    pub template: TemplateId,
+    /// How many codes.
+    pub count: u32,
+    /// How many uses each has.
+    pub uses: u32,
+}
+
+/// A use of a code on a primary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CodeUseRow {
+    /// Where it was found.
+    pub primary: PrimaryId,
+    /// Where the topology wants the code.
+    pub home: PrimaryId,
+    /// Of which code.
+    pub code: CodeRef,
+    /// 1, 2, ...
+    pub use_no: u32,
+    /// By whom.
+    pub user: UserId,
 }
 
 /// One stripe of a ledger.

@@ -7,11 +7,23 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use scrip_client::{Client, ClientConfig};
 use scrip_shard_config::Topology;
+use toml::Table;
 
+use super::consumer::Consumer;
 use super::fault::{Party, Which, Wire};
 use super::schedule::Size;
 use super::{Error, RunSpec};
 use crate::testbed::{CALLER, Link, ProxyLinks, ProxyProcess, ProxySpec, RedisServer, Testbed, TestbedSpec};
+
+const EVERYTHING_ON: &str = r#"
+[events]
+enabled = true
+retention = "10min"
+[patrol]
+enabled = true
+round_interval = "500ms"
+remind_before = ["1s"]
+"#;
 
 /// A deployment in which any two parties can be cut off from each other.
 #[derive(Debug)]
@@ -23,6 +35,8 @@ pub struct Bed {
     links: Vec<ProxyLinks>,
     /// Of each client, to each proxy.
     fronts: Vec<Vec<Link>>,
+    /// Reads all events.
+    pub(super) consumer: Consumer,
     /// Replicas of shards, kept from one fault to the next.
     replicas: Mutex<HashMap<usize, RedisServer>>,
 }
@@ -41,9 +55,10 @@ impl Bed {
         };
         let testbed = Arc::new(Testbed::start(testbed_spec).await?);
         testbed.migrate(&ProxySpec::new("migrate")).await?;
+        let config = with_everything_on(&spec.proxy_config)?;
         let (mut proxies, mut links) = (Vec::new(), Vec::new());
         for number in 0..spec.proxies {
-            let proxy_spec = ProxySpec::new(format!("proxy-{number}")).with_config(&spec.proxy_config);
+            let proxy_spec = ProxySpec::new(format!("proxy-{number}")).with_config(&config);
             let (proxy, its_links) = testbed.start_proxy_with_links(&proxy_spec).await?;
             proxies.push(proxy);
             links.push(its_links);
@@ -51,7 +66,8 @@ impl Bed {
         let front = |proxy: &ProxyProcess| Link::start(proxy.address());
         let fronts = (0..spec.clients).map(|_| proxies.iter().map(front).collect()).collect::<Result<_, _>>()?;
         let topology = Topology::load(testbed.topology_path()?)?;
-        Ok(Self { testbed, topology, proxies, links, fronts, replicas: Mutex::default() })
+        let consumer = Consumer::start(&testbed, &topology)?;
+        Ok(Self { testbed, topology, proxies, links, fronts, consumer, replicas: Mutex::default() })
     }
 
     pub(super) fn size(&self) -> Size {
@@ -136,6 +152,16 @@ impl Bed {
         let peak = |proxy: &ProxyProcess| proxy.pid().map_or(0, |pid| status_kib(pid, "VmHWM:"));
         self.proxies.iter().map(peak).collect()
     }
+}
+
+/// What is asked for, with events and a patrol in a hurry where nothing is said of them.
+fn with_everything_on(config: &str) -> Result<String, Error> {
+    let mut config: Table = config.parse().map_err(Error::ProxyConfig)?;
+    let basis: Table = EVERYTHING_ON.parse().map_err(Error::ProxyConfig)?;
+    for (section, values) in basis {
+        config.entry(section).or_insert(values);
+    }
+    Ok(config.to_string())
 }
 
 fn numbers(which: Which, count: usize) -> Vec<usize> {

@@ -3,7 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
-use scrip_client::{ConnectError, CreateTemplateError, GetTemplateError, SetStatusError};
+use scrip_client::{
+    ConnectError, CreateCodeBatchError, CreateTemplateError, ExportCodesError, GetTemplateError, SetStatusError,
+};
 use scrip_shard_config::LoadError;
 
 use crate::evidence::AuditError;
@@ -51,6 +53,18 @@ pub enum Error {
         /// What it said.
         source: mysql_async::Error,
     },
+    /// The configuration of proxies that was asked for is no TOML.
+    #[error("the configuration of the proxies: {0}")]
+    ProxyConfig(toml::de::Error),
+    /// The codes were not created.
+    #[error("the codes were not created: {0}")]
+    Codes(#[from] CreateCodeBatchError),
+    /// The codes could not be read.
+    #[error("the codes could not be read: {0}")]
+    Export(#[from] ExportCodesError),
+    /// No client for the streams of events could be made.
+    #[error("no client for the streams of events: {0}")]
+    Consumer(#[from] fred::error::Error),
     /// A task of the run panicked.
     #[error("a task of the run panicked")]
     Panicked,

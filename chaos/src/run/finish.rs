@@ -4,10 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use scrip_client::{Client, RequestId, UserId, mint_request_id};
+use scrip_client::{Client, RequestId, TemplateId, UserId, mint_request_id};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
+use super::beside::Beside;
 use super::load::{ask, drain};
 use super::operator;
 use super::orders;
@@ -30,12 +31,22 @@ const SAMPLE: usize = 400;
 const QUESTIONS_MAX: usize = 32;
 
 /// Returns what did not come to its end.
-pub(super) async fn finish(client: &Client, recorder: &Arc<Recorder>) -> Result<Vec<String>, Error> {
+pub(super) async fn finish(
+    client: &Client,
+    recorder: &Arc<Recorder>,
+    beside: Option<&Beside>,
+) -> Result<Vec<String>, Error> {
     let mut problems = operator::resolve(client, recorder).await;
     resolve(client, recorder, &mut problems).await;
     problems.extend(orders::resolve(client, recorder).await);
+    if let Some(beside) = beside {
+        problems.extend(beside.finish(client, recorder).await);
+    }
     withdraw_most(client, recorder).await?;
-    sell_out(client, recorder, &mut problems).await?;
+    // Those beside it first: the coupons of one are over soon after.
+    for template in recorder.templates().into_iter().rev() {
+        sell_out(client, recorder, template, &mut problems).await?;
+    }
     ask_again(client, recorder).await;
     Ok(problems)
 }
@@ -44,7 +55,10 @@ pub(super) async fn finish(client: &Client, recorder: &Arc<Recorder>) -> Result<
 async fn resolve(client: &Client, recorder: &Recorder, problems: &mut Vec<String>) {
     let deadline = Instant::now() + RESOLVE_LIMIT;
     loop {
-        let open = oracle::undecided(&recorder.history());
+        let history = recorder.history();
+        // Who claims by code is looked after with the codes.
+        let open = oracle::undecided(&history).into_iter().filter(|request| history.code_of(*request).is_none());
+        let open: Vec<RequestIndex> = open.collect();
         if open.is_empty() {
             return;
         }
@@ -68,7 +82,7 @@ async fn send(client: &Client, recorder: &Recorder, requests: &[RequestIndex], f
 /// A template with far more units than were asked for is not sold one by one.
 async fn withdraw_most(client: &Client, recorder: &Recorder) -> Result<(), Error> {
     let total = client.get_template(recorder.template()).await?.total_stock;
-    let (_, known) = recorder.counts();
+    let (_, known) = recorder.counts(recorder.template());
     let rest = total.saturating_sub(known);
     if rest > REST_MAX {
         let units = -i64::try_from(rest - REST_MAX / 2).unwrap_or(i64::MAX);
@@ -79,20 +93,26 @@ async fn withdraw_most(client: &Client, recorder: &Recorder) -> Result<(), Error
 }
 
 /// Claims for ever new users until everybody is told that it is sold out, and the template says so.
-async fn sell_out(client: &Client, recorder: &Recorder, problems: &mut Vec<String>) -> Result<(), Error> {
+async fn sell_out(
+    client: &Client,
+    recorder: &Recorder,
+    template: TemplateId,
+    problems: &mut Vec<String>,
+) -> Result<(), Error> {
     let deadline = Instant::now() + SELL_LIMIT;
     let mut next = 0u64;
     loop {
         let request = |_| {
             next += 1;
-            recorder.request(UserId(LAST_USER + next.wrapping_mul(7_919) % 400_000_000), RequestId(rand::random()))
+            let user = UserId(LAST_USER + next.wrapping_mul(7_919) % 400_000_000);
+            recorder.request_of(user, template, RequestId(rand::random()))
         };
         let requests: Vec<RequestIndex> = (0..IN_FLIGHT).map(request).collect();
-        let (from, _) = recorder.counts();
+        let (from, _) = recorder.counts(template);
         send(client, recorder, &requests, true).await;
         let told = recorder.told_since(from);
         let all_sold_out = told.iter().all(|told| *told == Told::NotApplied(scrip_client::Code::SoldOut));
-        if all_sold_out && client.get_template(recorder.template()).await?.sold_out {
+        if all_sold_out && client.get_template(template).await?.sold_out {
             return Ok(());
         }
         // A pause that was in doubt may have come late.
@@ -101,13 +121,13 @@ async fn sell_out(client: &Client, recorder: &Recorder, problems: &mut Vec<Strin
             sleep(Duration::from_millis(300)).await;
         }
         if Instant::now() >= deadline {
-            let template = client.get_template(recorder.template()).await?;
-            let (_, known) = recorder.counts();
+            let found = client.get_template(template).await?;
+            let (_, known) = recorder.counts(template);
             let last: Vec<Told> = told.into_iter().take(3).collect();
-            let (total, sold_out) = (template.total_stock, template.sold_out);
+            let (total, sold_out) = (found.total_stock, found.sold_out);
             problems.push(format!(
-                "not sold out {SELL_LIMIT:?} after healing: {known} coupons known of {total}, sold out: {sold_out}; last \
-                 told: {last:?}"
+                "template {template} is not sold out {SELL_LIMIT:?} after healing: {known} coupons known of {total}, sold \
+                 out: {sold_out}; last told: {last:?}"
             ));
             return Ok(());
         }
@@ -137,8 +157,9 @@ fn sample(history: &History) -> Vec<RequestIndex> {
         granted[send.request.0 as usize] |= matches!(send.told, Told::Coupon { .. });
     }
     let of = |want: bool| {
-        let numbers: Vec<u32> =
-            (0u32..).zip(&granted).zip(&sent).filter(|((_, g), s)| **s && **g == want).map(|((n, _), _)| n).collect();
+        let numbers = (0u32..).zip(&granted).zip(&sent).filter(|((_, g), s)| **s && **g == want).map(|((n, _), _)| n);
+        // Who claims by code has asked again with the codes.
+        let numbers: Vec<u32> = numbers.filter(|number| history.code_of(RequestIndex(*number)).is_none()).collect();
         let step = numbers.len().div_ceil(SAMPLE).max(1);
         numbers.into_iter().step_by(step).map(RequestIndex).collect::<Vec<_>>()
     };

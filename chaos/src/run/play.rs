@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use scrip_client::{Client, Template, TemplateDefinition, Validity, mint_request_id};
+use scrip_client::{Client, Template};
 use scrip_shard_config::{SubStock, stock_key};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, sleep_until};
 
 use super::bed::{Bed, status_kib};
+use super::beside::{self, Beside, Still, still};
 use super::budget::Measured;
 use super::fault::{Fault, Party, Planned, ShardFault, Which, Wire};
 use super::felt::Window;
@@ -19,8 +20,8 @@ use super::scenario::{Clock, Offered, Scenario, Stock};
 use super::strike::{heal_everything, mend, strike};
 use super::{Error, RunSpec, finish};
 use crate::evidence;
-use crate::history::{History, TemplateFact};
-use crate::oracle::{self, Circumstances, StoresView};
+use crate::history::History;
+use crate::oracle::{self, Circumstances};
 use crate::testbed::RestartWith;
 
 /// How many coupons a user may hold.
@@ -43,25 +44,24 @@ pub(super) async fn play(
 ) -> Result<(ScenarioReport, History), Error> {
     let started = Instant::now();
     let direct = bed.direct_client().await?;
-    let template = publish(&direct, scenario, spec).await?;
-    let fact = TemplateFact {
-        template: template.template,
-        total_stock: template.definition.total_stock,
-        per_user_limit: LIMIT,
-    };
+    let template = publish_for(&direct, scenario, spec).await?;
     let overload = scenario.offered == Offered::ThreeTimesThePeak;
+    let beside = if overload { None } else { Some(Beside::prepare(&direct, spec, seed).await?) };
     let mut clients = Vec::new();
     for number in 0..usize::from(spec.clients) {
         clients.push(bed.client(number, spec, !overload).await?);
     }
-    let recorder = Arc::new(Recorder::new(&bed.topology, fact));
+    let facts = beside.as_ref().map(Beside::facts);
+    let facts = facts.as_ref().map_or(&[][..], |facts| facts);
+    let recorder = Arc::new(Recorder::new(&bed.topology, beside::fact(&template), facts));
     let plan = (scenario.plan)(Clock { duration: spec.duration, seed }, bed.size());
     let mut measured = Measured::default();
     let cut_before: u64 = bed.all_links().map(crate::testbed::Link::cuts_sprung).sum();
     let window = if overload {
         overloaded(bed, &clients, &recorder, spec, seed, &mut measured).await
     } else {
-        broken(bed, &clients, &recorder, &template, &plan, (spec, seed), &mut measured).await?
+        let on_stage = OnStage { clients: &clients, template: &template, beside: beside.as_ref() };
+        broken(bed, on_stage, &recorder, &plan, (spec, seed), &mut measured).await?
     };
     measured.connections_cut = bed.all_links().map(crate::testbed::Link::cuts_sprung).sum::<u64>() - cut_before;
     measured.proxy_peak_mib = bed.proxy_memory_kib().iter().map(|kib| kib / 1_024).collect();
@@ -70,14 +70,15 @@ pub(super) async fn play(
         _ => None,
     });
     heal_everything(bed, dead).await?;
-    let mut problems = finish::finish(&direct, &recorder).await?;
+    let mut problems = finish::finish(&direct, &recorder, beside.as_ref()).await?;
     if let Some(shard) = dead {
         // Only so that the oracle can read it: the verdict on selling out is there.
         bed.testbed.shard(shard).restart(RestartWith::Empty).await?;
     }
-    let audit = evidence::audit(&bed.testbed, &bed.proxies, evidence::AUDIT_MAX).await?;
-    let view = StoresView::read(&bed.testbed, &bed.topology).await?.only(&[fact.template]);
-    let history = recorder.history();
+    let Still { history, view, problems: moving } = still(bed, &recorder, beside.as_ref().map(Beside::short)).await?;
+    problems.extend(moving);
+    let mut audit = evidence::audit(&bed.testbed, &bed.proxies, evidence::AUDIT_MAX).await?;
+    audit.excuse(|finding| beside::may_be_lost(&history, finding));
     let circumstances = Circumstances { demand_exceeds_stock: true, doubt_resolved: true, ..Circumstances::default() };
     let verdict = oracle::check(&history, &view, circumstances);
     problems.splice(0..0, recorder.violations());
@@ -96,29 +97,28 @@ pub(super) async fn play(
     Ok((ScenarioReport::new(scenario, evidence), history))
 }
 
-async fn publish(client: &Client, scenario: &Scenario, spec: &RunSpec) -> Result<Template, Error> {
+async fn publish_for(client: &Client, scenario: &Scenario, spec: &RunSpec) -> Result<Template, Error> {
     let offered = u64::from(spec.rate) * spec.duration.as_millis() as u64 / 1_000;
     let total_stock = match (scenario.offered, scenario.stock) {
         (Offered::ThreeTimesThePeak, _) => PLENTY,
         (Offered::Steady, Stock::Lasts) => offered + offered / 10 + 500,
         (Offered::Steady, Stock::RunsOut) => offered / 2 + 100,
     };
-    let definition = TemplateDefinition::new(
-        scenario.name,
-        total_stock,
-        LIMIT,
-        Validity::Relative { starts_after_s: 0, lasts_s: 30 * 24 * 3_600 },
-    );
-    let created = client.create_template(mint_request_id(), definition).await?;
-    Ok(client.publish(created.template).await?)
+    beside::publish_lasting(client, scenario.name, total_stock, LIMIT).await
+}
+
+/// Who claims what.
+struct OnStage<'a> {
+    clients: &'a [Client],
+    template: &'a Template,
+    beside: Option<&'a Beside>,
 }
 
 /// Load, while the plan is carried out.
 async fn broken(
     bed: &Arc<Bed>,
-    clients: &[Client],
+    OnStage { clients, template, beside }: OnStage<'_>,
     recorder: &Arc<Recorder>,
-    template: &Template,
     plan: &[Planned],
     (spec, seed): (&RunSpec, u64),
     measured: &mut Measured,
@@ -137,7 +137,12 @@ async fn broken(
         });
     }
     let load_spec = LoadSpec { rate: spec.rate, duration: spec.duration, seed, plain: false };
-    load::run(clients, recorder, load_spec).await;
+    let run_beside = async {
+        if let Some(beside) = beside {
+            beside.run(clients, recorder, spec.duration).await;
+        }
+    };
+    tokio::join!(load::run(clients, recorder, load_spec), run_beside);
     let mut window = Window { struck: spec.duration, mended: spec.duration };
     let mut mended = Duration::ZERO;
     while let Some(done) = strikes.join_next().await {

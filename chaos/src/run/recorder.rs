@@ -1,17 +1,17 @@
 //! Everything that happens, written down as it happens: the history, a sample of each answer, and what is wrong at once.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::Mutex;
-use scrip_client::{Claim, Code, Completion, RequestId, TemplateId, UserId};
+use scrip_client::{BulkJobId, BulkOutcome, Claim, Code, Completion, RequestId, TemplateId, UserId, mint_request_id};
 use scrip_protocol::Fault;
 use scrip_shard_config::{PrimaryId, Tail, Topology};
 
 use super::orders::What;
 use super::watch::Watch;
 use crate::history::{
-    Action, AskIndex, Deed, DeedIndex, DeedSendIndex, DeedTold, Found, History, LostCommits, OperationIndex,
-    OperationTold, Request, RequestIndex, SendIndex, TemplateFact, Told,
+    Action, AskIndex, BulkFact, CodeFact, CodeRef, Deed, DeedIndex, DeedSendIndex, DeedTold, Found, History,
+    LostCommits, OperationIndex, OperationTold, Request, RequestIndex, SendIndex, TemplateFact, Told,
 };
 
 /// What became of a send, as far as a caller feels it.
@@ -54,7 +54,10 @@ pub(super) struct Intended {
 #[derive(Debug)]
 pub(super) struct Recorder {
     started: Instant,
-    template: TemplateId,
+    /// The same, in milliseconds since 1970-01-01 UTC.
+    started_ms: i64,
+    /// The template that the load claims; after it those beside it.
+    templates: Vec<TemplateId>,
     /// The index of the primary of each tail.
     homes: Vec<usize>,
     inner: Mutex<Inner>,
@@ -73,12 +76,14 @@ struct Inner {
 }
 
 impl Recorder {
-    pub(super) fn new(topology: &Topology, fact: TemplateFact) -> Self {
+    /// `fact`: of the template that the load claims; `beside`: of those beside it.
+    pub(super) fn new(topology: &Topology, fact: TemplateFact, beside: &[TemplateFact]) -> Self {
         let index = |id: PrimaryId| topology.primaries.iter().position(|p| p.id == id).unwrap_or_default();
         let homes = topology.tails().map(|(_, id)| index(id)).collect();
+        let facts = [&[fact], beside].concat();
         let mut history = History::default();
-        history.created(fact);
-        let watch = Watch::new(fact);
+        facts.iter().for_each(|fact| history.created(*fact));
+        let watch = Watch::new(&facts);
         let inner = Inner {
             history,
             intended_us: Vec::new(),
@@ -87,7 +92,10 @@ impl Recorder {
             deeds: Vec::new(),
             losing: Vec::new(),
         };
-        Self { started: Instant::now(), template: fact.template, homes, inner: Mutex::new(inner) }
+        let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+        let started_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+        let templates = facts.iter().map(|fact| fact.template).collect();
+        Self { started: Instant::now(), started_ms, templates, homes, inner: Mutex::new(inner) }
     }
 
     /// Since the start.
@@ -99,8 +107,18 @@ impl Recorder {
         self.started
     }
 
+    pub(super) fn started_ms(&self) -> i64 {
+        self.started_ms
+    }
+
+    /// The template that the load claims.
     pub(super) fn template(&self) -> TemplateId {
-        self.template
+        self.templates[0]
+    }
+
+    /// All templates.
+    pub(super) fn templates(&self) -> Vec<TemplateId> {
+        self.templates.clone()
     }
 
     pub(super) fn home(&self, user: UserId) -> usize {
@@ -108,7 +126,16 @@ impl Recorder {
     }
 
     pub(super) fn request(&self, user: UserId, id: RequestId) -> RequestIndex {
-        self.inner.lock().history.request(Request { user, template: self.template, id })
+        self.request_of(user, self.template(), id)
+    }
+
+    pub(super) fn request_of(&self, user: UserId, template: TemplateId, id: RequestId) -> RequestIndex {
+        self.inner.lock().history.request(Request { user, template, id })
+    }
+
+    /// A claim by code. Its id is not known, so there is a placeholder.
+    pub(super) fn request_by_code(&self, user: UserId, template: TemplateId, code: CodeRef) -> RequestIndex {
+        self.inner.lock().history.request_by_code(user, template, code, mint_request_id())
     }
 
     /// Writes sends down before they leave. Returns each with its number.
@@ -151,6 +178,45 @@ impl Recorder {
         in_doubt
     }
 
+    /// Writes a send by code down before it leaves.
+    pub(super) fn sending_code(&self, request: RequestIndex) -> SendIndex {
+        let mut inner = self.inner.lock();
+        let now = self.now();
+        // No sample is taken of it.
+        inner.intended_us.push(0);
+        inner.history.sent(request, now)
+    }
+
+    /// Writes the answer to a send by code down.
+    pub(super) fn answered_code(&self, send: SendIndex, told: Told) {
+        let mut inner = self.inner.lock();
+        let now = self.now();
+        inner.history.answered(send, now, told);
+        let request = inner.history.sends()[send.0 as usize].request;
+        let asked = inner.history.requests()[request.0 as usize];
+        // Where the code lives, its uses may be gone.
+        let home =
+            inner.history.code_of(request).map(|code| UserId(u64::from(code.batch.get()) + u64::from(code.index)));
+        let excused = self.is_losing(&inner, asked.user) || home.is_some_and(|home| self.is_losing(&inner, home));
+        inner.watch.told(request, asked, told, excused);
+    }
+
+    pub(super) fn job(&self, job: BulkFact) {
+        self.inner.lock().history.job(job);
+    }
+
+    pub(super) fn job_told(&self, request: RequestId, id: BulkJobId) {
+        self.inner.lock().history.job_told(request, id);
+    }
+
+    pub(super) fn job_ended(&self, request: RequestId, results: Vec<(UserId, BulkOutcome)>) {
+        self.inner.lock().history.job_ended(request, results);
+    }
+
+    pub(super) fn code_batch(&self, batch: CodeFact) {
+        self.inner.lock().history.code_batch(batch);
+    }
+
     fn is_losing(&self, inner: &Inner, user: UserId) -> bool {
         inner.losing.iter().chain(inner.history.losses()).any(|lost| lost.is_home_of(user))
     }
@@ -176,9 +242,9 @@ impl Recorder {
         let mut inner = self.inner.lock();
         let now = self.now();
         if let Action::Stock { units, .. } = action {
-            inner.watch.may_grow(units);
+            inner.watch.may_grow(self.template(), units);
         }
-        inner.history.operating(self.template, action, now)
+        inner.history.operating(self.template(), action, now)
     }
 
     pub(super) fn operated(&self, operation: OperationIndex, told: OperationTold) {
@@ -265,10 +331,10 @@ impl Recorder {
         self.inner.lock().watch.violations().to_vec()
     }
 
-    /// Sends so far, and coupons that callers know of.
-    pub(super) fn counts(&self) -> (usize, u64) {
+    /// Sends so far, and coupons of a template that callers know of.
+    pub(super) fn counts(&self, template: TemplateId) -> (usize, u64) {
         let inner = self.inner.lock();
-        (inner.history.sends().len(), inner.watch.acknowledged())
+        (inner.history.sends().len(), inner.watch.acknowledged(template))
     }
 
     /// The sends from this number on, with what they were told.

@@ -1,9 +1,9 @@
 //! The invariants that cost next to nothing, checked with every answer.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 
-use scrip_client::{Code, CouponId, UserId};
+use scrip_client::{Code, CouponId, TemplateId, UserId};
 
 use crate::history::{Request, RequestIndex, TemplateFact, Told};
 
@@ -13,21 +13,32 @@ const KEPT: usize = 20;
 /// What callers know, and what is wrong with it.
 #[derive(Debug)]
 pub(super) struct Watch {
-    /// The most that the total can ever have been.
-    total_max: u64,
-    per_user_limit: u32,
+    templates: BTreeMap<TemplateId, Watched>,
     coupon_of: HashMap<RequestIndex, (CouponId, u32)>,
     request_of: HashMap<CouponId, RequestIndex>,
-    held: HashMap<UserId, u32>,
+    held: HashMap<(UserId, TemplateId), u32>,
     limit_reached: HashMap<RequestIndex, ()>,
     violations: Vec<String>,
 }
 
+/// One template.
+#[derive(Debug)]
+struct Watched {
+    /// The most that the total can ever have been.
+    total_max: u64,
+    per_user_limit: u32,
+    /// Coupons that callers know of.
+    acknowledged: u64,
+}
+
 impl Watch {
-    pub(super) fn new(fact: TemplateFact) -> Self {
+    pub(super) fn new(facts: &[TemplateFact]) -> Self {
+        let watched = |fact: &TemplateFact| {
+            let TemplateFact { template, total_stock: total_max, per_user_limit } = *fact;
+            (template, Watched { total_max, per_user_limit, acknowledged: 0 })
+        };
         Self {
-            total_max: fact.total_stock,
-            per_user_limit: fact.per_user_limit,
+            templates: facts.iter().map(watched).collect(),
             coupon_of: HashMap::new(),
             request_of: HashMap::new(),
             held: HashMap::new(),
@@ -37,13 +48,15 @@ impl Watch {
     }
 
     /// Somebody is about to add so many units.
-    pub(super) fn may_grow(&mut self, units: i64) {
-        self.total_max += u64::try_from(units).unwrap_or(0);
+    pub(super) fn may_grow(&mut self, template: TemplateId, units: i64) {
+        if let Some(watched) = self.templates.get_mut(&template) {
+            watched.total_max += u64::try_from(units).unwrap_or(0);
+        }
     }
 
-    /// Coupons that callers know of.
-    pub(super) fn acknowledged(&self) -> u64 {
-        self.coupon_of.len() as u64
+    /// Coupons of a template that callers know of.
+    pub(super) fn acknowledged(&self, template: TemplateId) -> u64 {
+        self.templates.get(&template).map_or(0, |watched| watched.acknowledged)
     }
 
     pub(super) fn violations(&self) -> &[String] {
@@ -79,14 +92,19 @@ impl Watch {
         if let Some(other) = self.request_of.insert(coupon.0, request) {
             self.wrong(name(&format!("told the coupon {} of another request (number {})", coupon.0, other.0)));
         }
-        let held = self.held.entry(asked.user).or_default();
+        let held = self.held.entry((asked.user, asked.template)).or_default();
         *held += 1;
-        if *held > self.per_user_limit {
-            let held = *held;
-            self.wrong(name(&format!("{held} coupons, the limit is {}", self.per_user_limit)));
+        let held = *held;
+        let Some(watched) = self.templates.get_mut(&asked.template) else {
+            return self.wrong(name("told a coupon of a template that nobody created"));
+        };
+        watched.acknowledged += 1;
+        let Watched { total_max, per_user_limit, acknowledged } = *watched;
+        if held > per_user_limit {
+            self.wrong(name(&format!("{held} coupons, the limit is {per_user_limit}")));
         }
-        if self.acknowledged() > self.total_max {
-            self.wrong(format!("{} coupons told, {} units", self.acknowledged(), self.total_max));
+        if acknowledged > total_max {
+            self.wrong(format!("{acknowledged} coupons told, {total_max} units"));
         }
         self.not_both(request, asked);
     }
@@ -106,7 +124,7 @@ impl Watch {
 
 #[cfg(test)]
 mod tests {
-    use scrip_client::{RequestId, TemplateId};
+    use scrip_client::RequestId;
 
     use super::*;
 
@@ -119,7 +137,7 @@ mod tests {
     /// Answers to requests of users, one after the other; two units, one coupon a user. What is wrong in the end.
     fn check(answers: &[(u32, u64, Told)], expect: &[&str]) {
         let template = TemplateId::try_new(1).expect("not zero");
-        let mut watch = Watch::new(TemplateFact { template, total_stock: 2, per_user_limit: 1 });
+        let mut watch = Watch::new(&[TemplateFact { template, total_stock: 2, per_user_limit: 1 }]);
         for (request, user, told) in answers {
             let asked = Request { user: UserId(*user), template, id: RequestId([0; 16]) };
             watch.told(RequestIndex(*request), asked, *told, false);

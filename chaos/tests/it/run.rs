@@ -32,6 +32,10 @@ async fn check(bed: &Arc<Bed>, spec: &RunSpec, name: &str, seed: u64) {
     assert!(report.held, "{name}, seed {seed}: {:?} {:?}", report.problems, report.violations);
     assert!(report.counts.sends > 200, "{name}: there was load: {:?}", report.counts);
     assert!(report.counts.deed_sends > 10, "{name}: there were orders: {:?}", report.counts);
+    assert!(report.counts.bulk_results >= 100, "{name}: a bulk job has ended: {:?}", report.counts);
+    assert!(report.counts.code_uses >= 20, "{name}: codes were used: {:?}", report.counts);
+    let told = report.counts.coupons + report.counts.bulk_results / 2;
+    assert!(report.counts.events >= told, "{name}: claims and expiries were told: {:?}", report.counts);
     assert_eq!(report.counts.unsold, 0, "{name}: every unit is sold: {:?}", report.counts);
     if name == "cut-in-commit" {
         assert!(report.connections_cut() > 0, "connections were cut in mid-transaction");

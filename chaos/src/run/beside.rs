@@ -1,0 +1,112 @@
+//! Beside the claims: a bulk job over a list and races for exchange codes, each with a template of its own, in the same runs.
+//! Events and the patrol are on in every proxy; coupons of the job's template live for a few seconds only.
+//!
+//! - `bulk`: the job is submitted, submitted again, paused, resumed, at times cancelled. `codes`: users race for codes.
+//! - `stillness`: after healing, until everything was told and what is over is written down.
+
+mod bulk;
+mod codes;
+mod stillness;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use scrip_client::{Client, Template, TemplateDefinition, TemplateId, Validity, mint_request_id};
+
+pub(super) use self::stillness::{Still, still};
+
+use self::bulk::Job;
+use self::codes::Codes;
+use super::recorder::Recorder;
+use super::{Error, RunSpec};
+use crate::history::{History, TemplateFact};
+
+/// How long coupons of the job's template can be used.
+const SHORT_S: u64 = 2;
+const MONTH_S: u64 = 30 * 24 * 3_600;
+/// Of a hundred claims that are offered, so many users are on the list.
+const LISTED_PERCENT: u64 = 20;
+
+/// What is beside the claims of one run.
+#[derive(Debug)]
+pub(super) struct Beside {
+    listed: Template,
+    job: Job,
+    codes: Codes,
+}
+
+impl Beside {
+    /// Templates and codes, before anything breaks. `seed`: of what is random.
+    pub(super) async fn prepare(client: &Client, spec: &RunSpec, seed: u64) -> Result<Self, Error> {
+        let offered = u64::from(spec.rate) * u64::try_from(spec.duration.as_millis()).unwrap_or(u64::MAX) / 1_000;
+        let users = (offered * LISTED_PERCENT / 100).clamp(100, 5_000);
+        // Every other run the list is longer than the stock.
+        let total = if seed.is_multiple_of(2) { users - users / 20 } else { users + users / 10 };
+        let listed = publish(client, "listed", total, 1, SHORT_S).await?;
+        let codes = Codes::prepare(client, offered, seed).await?;
+        Ok(Self { job: Job::new(listed.template, users, spec.duration, seed), listed, codes })
+    }
+
+    /// Its templates.
+    pub(super) fn facts(&self) -> [TemplateFact; 2] {
+        [&self.listed, self.codes.template()].map(fact)
+    }
+
+    /// The template whose coupons are soon over.
+    pub(super) fn short(&self) -> TemplateId {
+        self.listed.template
+    }
+
+    /// For as long as there is load.
+    pub(super) async fn run(&self, clients: &[Client], recorder: &Arc<Recorder>, duration: Duration) {
+        tokio::join!(self.job.run(clients, recorder, duration), self.codes.run(clients, recorder, duration));
+    }
+
+    /// After healing: the job comes to its end, and every code is used up. Returns what did not come to its end.
+    pub(super) async fn finish(&self, client: &Client, recorder: &Arc<Recorder>) -> Vec<String> {
+        let mut problems = self.job.finish(client, recorder).await;
+        problems.extend(self.codes.finish(client, recorder).await);
+        problems
+    }
+}
+
+/// Whether a finding of the audit is what a fail-over may have left: entries of a job and uses of codes that are gone while meta, or
+/// another primary, has what came of them.
+pub(super) fn may_be_lost(history: &History, finding: &serde_json::Value) -> bool {
+    let kind = finding["kind"].as_str().unwrap_or_default();
+    let on_it = || history.losses().iter().any(|lost| finding["primary"].as_u64() == Some(lost.primary.0.into()));
+    match kind {
+        "bulk_pending" | "bulk_list_differs" => on_it(),
+        // A coupon is where its user lives, and the use that may be gone where the code lives.
+        "code_use_missing" | "code_coupon_differs" => !history.losses().is_empty(),
+        _ => false,
+    }
+}
+
+/// What the history says of a template.
+pub(super) fn fact(template: &Template) -> TemplateFact {
+    TemplateFact {
+        template: template.template,
+        total_stock: template.definition.total_stock,
+        per_user_limit: template.definition.per_user_limit,
+    }
+}
+
+/// A template to claim from.
+pub(super) async fn publish(
+    client: &Client,
+    name: &str,
+    total: u64,
+    limit: u32,
+    lasts_s: u64,
+) -> Result<Template, Error> {
+    let validity = Validity::Relative { starts_after_s: 0, lasts_s };
+    let definition = TemplateDefinition::new(name, total, limit, validity);
+    let created = client.create_template(mint_request_id(), definition).await?;
+    Ok(client.publish(created.template).await?)
+}
+
+/// A template whose coupons last.
+pub(super) async fn publish_lasting(client: &Client, name: &str, total: u64, limit: u32) -> Result<Template, Error> {
+    publish(client, name, total, limit, MONTH_S).await
+}
