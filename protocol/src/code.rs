@@ -244,7 +244,7 @@ codes! {
         "The primary of this user's tail cannot be written to. Other users are not affected.",
         "Try again after retry_after_ms; every proxy will say the same until the primary is back.";
     StockUnavailable: Some(NotApplied), Some(Service),
-        "No shard that holds stock of the template can be reached. It is not sold out.",
+        "No stock of it can be had now: its shards cannot be reached, or others hold what is left. It is not sold out.",
         "Try again after retry_after_ms.";
     MetaUnavailable: Some(NotApplied), Some(Service),
         "The meta schema, which holds templates and epochs, cannot be reached.",

@@ -67,6 +67,10 @@ limits! {
         "a publication that writes ledger rows for minutes, and a template that fits no page";
     SORTED_COUPONS_MAX: usize = 10_000, "coupons",
         "pages in an order that no index has costing more with every coupon of a user";
+    PACK_ITEMS_MAX: usize = 16, "templates",
+        "one pack taking stock for longer than anybody waits";
+    PACK_UNITS_PER_ITEM_MAX: u32 = 4, "coupons",
+        "one pack that takes what is left in many sub-stocks at once";
     ORDER_ID_LEN_MAX: usize = 64, "bytes",
         "order ids that no column holds";
     ORDER_COUPONS_MAX: usize = 100, "coupons",

@@ -8,6 +8,7 @@
 //! | [`MetaStore`]   | the meta schema: templates, epochs, allotments        | [`mysql`]         |
 //! | [`bulk::BulkStore`] | bulk jobs, their lists and their results            | [`mysql`]         |
 //! | [`exchange::ExchangeStore`] | batches of codes, and the uses of codes        | [`mysql`]         |
+//! | [`pack::PackWriter`] | packs, beside the coupons of a primary               | [`mysql`]         |
 //! | [`cache::CacheStore`] | the second level of the template cache          | [`redis`]         |
 //!
 //! Nothing behind these traits may send a release, an install or a record twice: each call is one attempt, and an
@@ -19,6 +20,7 @@ pub mod events;
 pub mod exchange;
 mod meta;
 pub mod mysql;
+pub mod pack;
 pub mod patrol;
 mod record;
 pub mod redis;

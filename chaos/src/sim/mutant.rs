@@ -39,10 +39,12 @@ pub enum Mutant {
     UnknownStepIsRefused,
     /// An order's transaction does not look at what the primary was granted of the budget.
     BudgetUnchecked,
+    /// The coupons of a pack are recorded in two transactions.
+    PackInParts,
 }
 
 /// Every mutant, with the name by which it is asked for.
-pub const MUTANTS: [(Mutant, &str); 18] = [
+pub const MUTANTS: [(Mutant, &str); 19] = [
     (Mutant::ReleaseTwice, "release-twice"),
     (Mutant::UnknownIsRefused, "release-after-unknown-commit"),
     (Mutant::InstallUnbound, "install-unbound"),
@@ -61,6 +63,7 @@ pub const MUTANTS: [(Mutant, &str); 18] = [
     (Mutant::StepSeenAnywhere, "step-seen-anywhere"),
     (Mutant::UnknownStepIsRefused, "refused-after-unknown-step"),
     (Mutant::BudgetUnchecked, "budget-unchecked"),
+    (Mutant::PackInParts, "pack-in-parts"),
 ];
 
 impl Mutant {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use scrip_client::{OrderId, RequestId, TemplateId, UserId};
 use scrip_protocol::v1::StepKind;
 use scrip_proxy::order::rules::{self, Validity};
+use scrip_proxy::store::pack::{PackItems, PackKey, PackRow};
 use scrip_proxy::store::steps::{Budget, CouponKey, CouponLog, Hold, NewStep, Spend, Step};
 use scrip_proxy::store::{CouponRow, NewCoupon, Server, StockKey};
 use scrip_proxy::template::validity_ms;
@@ -52,6 +53,8 @@ pub enum Lock {
     Budget(TemplateId),
     /// A step of a coupon.
     Step(CouponKey, u16),
+    /// A pack.
+    Pack(PackKey),
 }
 
 /// What was committed.
@@ -63,6 +66,8 @@ pub struct Data {
     pub steps: BTreeMap<CouponKey, Vec<Step>>,
     /// By template.
     pub budgets: BTreeMap<TemplateId, Budget>,
+    /// By user and request.
+    pub packs: BTreeMap<PackKey, PackItems>,
     /// By sub-stock and stripe.
     pub ledgers: BTreeMap<(StockKey, u16), Ledger>,
 }
@@ -222,8 +227,12 @@ impl World {
         }
     }
 
-    /// A batch becomes durable. Everything that must hold of it at this moment is checked.
-    pub fn commit(&mut self, primary: usize, batch: &[NewCoupon]) {
+    /// A batch becomes durable, and the packs that its coupons are of. Everything that must hold of it at this moment is checked.
+    pub fn commit(&mut self, primary: usize, batch: &[NewCoupon], packs: &[PackRow]) {
+        for PackRow { key, items } in packs {
+            self.primaries[primary].data.packs.insert(*key, items.clone());
+            self.note(format_args!("primary {primary} commits pack {} of user {}: {items}", key.request, key.user));
+        }
         for row in batch {
             self.check(primary, row);
             let data = &mut self.primaries[primary].data;

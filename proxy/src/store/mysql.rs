@@ -8,6 +8,7 @@
 //! | `writer`     | a record lane's own connection                                        |
 //! | `read`       | coupons of users                                                      |
 //! | `steps`      | logs of coupons                                                       |
+//! | `pack`       | packs                                                                 |
 //! | `budget`     | budgets in money: grants, and what is spent                           |
 //! | `ledger`     | ledgers and fences                                                    |
 //! | `meta`       | templates, epochs, allotments                                         |
@@ -39,6 +40,7 @@ mod limits;
 mod meta;
 pub mod migrate;
 mod outbox;
+mod pack;
 mod patrol;
 mod pool;
 mod read;

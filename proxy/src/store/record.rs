@@ -7,6 +7,7 @@ use scrip_protocol::{RequestId, TemplateId, UserId};
 use scrip_shard_config::{PrimaryId, SubStock};
 use sha2::{Digest, Sha256};
 
+use super::pack::PackWriter;
 use super::steps::{Budget, CouponKey, CouponLog, NewStep, Spend};
 use super::{StockKey, StoreError};
 
@@ -177,7 +178,7 @@ pub enum FenceError {
 /// The MySQL primaries.
 pub trait RecordStore: Clone + Send + Sync + 'static {
     /// A lane's own connection.
-    type Writer: RecordWriter;
+    type Writer: PackWriter;
 
     /// A connection for lane `lane` of the primary; connects when first used.
     fn writer(&self, primary: PrimaryId, lane: u16) -> Self::Writer;

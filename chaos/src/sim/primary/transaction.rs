@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use scrip_proxy::store::pack::PackRow;
 use scrip_proxy::store::steps::{NewStep, Spend};
 use scrip_proxy::store::{Fence, FenceError, NewCoupon, RecordError, Server, StockKey, StoreError};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -79,19 +80,20 @@ fn key(row: &NewCoupon) -> StockKey {
     StockKey { template: row.template, sub_stock: row.sub_stock }
 }
 
-/// One batch: fences checked under locks held until the commit, rows inserted, ledgers raised.
+/// One batch, and the packs that its coupons are of: fences checked under locks held until the commit, rows inserted, ledgers
+/// raised.
 pub async fn record(
     sim: Sim,
     primary: usize,
     life: u32,
     server: Server,
-    batch: Vec<NewCoupon>,
+    (batch, packs): (Vec<NewCoupon>, Vec<PackRow>),
 ) -> Option<Result<(), RecordError>> {
     if let Some(refused) = refusal(&sim, primary) {
         return Some(Err(refused));
     }
     let transaction = Transaction::begin(&sim, primary, life);
-    let recorded = record_in(&transaction, &server, &batch).await;
+    let recorded = record_in(&transaction, &server, &batch, &packs).await;
     transaction.end();
     recorded
 }
@@ -109,6 +111,7 @@ async fn record_in(
     transaction: &Transaction<'_>,
     server: &Server,
     batch: &[NewCoupon],
+    packs: &[PackRow],
 ) -> Option<Result<(), RecordError>> {
     let (sim, primary) = (transaction.sim, transaction.primary);
     let ledgers: Vec<Lock> = batch.iter().map(|row| Lock::Ledger(key(row), row.stripe)).collect();
@@ -118,17 +121,18 @@ async fn record_in(
     if !fits(sim, primary, server, batch) {
         return Some(Err(RecordError::Fenced));
     }
-    let rows: Vec<Lock> = batch.iter().map(|row| Lock::Coupon(row.user, row.template, row.seq)).collect();
+    let rows = batch.iter().map(|row| Lock::Coupon(row.user, row.template, row.seq));
+    let rows: Vec<Lock> = rows.chain(packs.iter().map(|pack| Lock::Pack(pack.key))).collect();
     if let Some(failed) = failed(transaction.lock(&rows).await, primary) {
         return failed;
     }
-    if exists(sim, primary, batch) {
+    if exists(sim, primary, batch) || is_pack_there(sim, primary, packs) {
         return Some(Err(RecordError::Conflict));
     }
     if !transaction.until_commit().await {
         return None;
     }
-    sim.world().commit(primary, batch);
+    sim.world().commit(primary, batch, packs);
     Some(Ok(()))
 }
 
@@ -218,6 +222,14 @@ fn exists(sim: &Sim, primary: usize, batch: &[NewCoupon]) -> bool {
     numbers.sort_unstable();
     let doubled = numbers.windows(2).any(|pair| pair[0] == pair[1]);
     doubled || numbers.iter().any(|number| coupons.contains_key(number))
+}
+
+fn is_pack_there(sim: &Sim, primary: usize, packs: &[PackRow]) -> bool {
+    let world = sim.world();
+    let mut keys: Vec<_> = packs.iter().map(|pack| pack.key).collect();
+    keys.sort_unstable();
+    let doubled = keys.windows(2).any(|pair| pair[0] == pair[1]);
+    doubled || keys.iter().any(|key| world.primaries[primary].data.packs.contains_key(key))
 }
 
 /// Step 2 of a settle: lock, raise, only then read.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use scrip_client::{TemplateId, UserId};
+use scrip_proxy::store::pack::{NewPack, PackKey, PackRow, PackWriter};
 use scrip_proxy::store::steps::{CouponKey, CouponLog, NewStep, Spend};
 use scrip_proxy::store::{CouponRow, NewCoupon, RecordError, RecordWriter, Server, StockKey, StoreError};
 use scrip_shard_config::PrimaryId;
@@ -91,15 +92,26 @@ impl ModelWriter {
         }
     }
 
-    async fn send(&mut self, batch: &[NewCoupon]) -> Result<(), RecordError> {
+    async fn send(&mut self, batch: Vec<NewCoupon>, packs: Vec<PackRow>) -> Result<(), RecordError> {
+        let (slot, count) = (self.stores.process.slot, batch.len());
+        let done = self.send_once(batch, packs).await;
+        let primary = self.primary;
+        self.stores.sim.world().note(format_args!("proxy {slot}: {count} rows to primary {primary}: {done:?}"));
+        if done == Err(RecordError::Fenced) {
+            self.doubt();
+        }
+        done
+    }
+
+    async fn send_once(&mut self, batch: Vec<NewCoupon>, packs: Vec<PackRow>) -> Result<(), RecordError> {
         let (life, server) = self.ready().await.map_err(RecordError::from)?;
         let trusting = self.stores.sim.world().is(Mutant::SeenAnywhere);
         if !trusting && batch.iter().any(|row| row.seq > 1 && row.seen_on != self.connections) {
             self.session = Some(life);
             return Err(RecordError::Conflict);
         }
-        let (primary, batch) = (index(self.primary), batch.to_vec());
-        let serve = move |sim: Sim, life| transaction::record(sim, primary, life, server, batch);
+        let primary = index(self.primary);
+        let serve = move |sim: Sim, life| transaction::record(sim, primary, life, server, (batch, packs));
         let what = (self.to(), CallKind::Record);
         let answer = call(&self.stores.sim, &self.stores.process, what, limits::RECORD, Some(life), serve).await;
         self.written(life, answer, Mutant::UnknownIsRefused)
@@ -141,13 +153,7 @@ impl RecordWriter for ModelWriter {
         if batch.is_empty() {
             return Ok(());
         }
-        let done = self.send(batch).await;
-        let (slot, primary, count) = (self.stores.process.slot, self.primary, batch.len());
-        self.stores.sim.world().note(format_args!("proxy {slot}: {count} rows to primary {primary}: {done:?}"));
-        if done == Err(RecordError::Fenced) {
-            self.doubt();
-        }
-        done
+        self.send(batch.to_vec(), Vec::new()).await
     }
 
     async fn look_up(&mut self, keys: &[(UserId, TemplateId)], lock: bool) -> Result<Vec<CouponRow>, StoreError> {
@@ -208,6 +214,54 @@ impl RecordWriter for ModelWriter {
         }
         found
     }
+}
+
+impl PackWriter for ModelWriter {
+    async fn record_packs(&mut self, packs: &[NewPack]) -> Result<(), RecordError> {
+        if packs.is_empty() {
+            return Ok(());
+        }
+        let mut coupons: Vec<NewCoupon> = packs.iter().flat_map(|pack| pack.coupons.iter().copied()).collect();
+        if coupons.len() > 1 && self.stores.sim.world().is(Mutant::PackInParts) {
+            let rest = coupons.split_off(1);
+            self.send(coupons, Vec::new()).await?;
+            coupons = rest;
+        }
+        self.send(coupons, packs.iter().map(|pack| pack.row.clone()).collect()).await
+    }
+
+    async fn packs(&mut self, keys: &[PackKey], lock: bool) -> Result<Vec<PackRow>, StoreError> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let life = self.take().await?;
+        let (primary, keys): (usize, Arc<[PackKey]>) = (index(self.primary), keys.into());
+        let serve = move |sim: Sim, life| packs(sim, primary, life, keys, lock);
+        let what = (self.to(), CallKind::LookUp);
+        let found = call(&self.stores.sim, &self.stores.process, what, limits::READ, Some(life), serve).await;
+        let found = found.map_err(of_read)?;
+        self.session = Some(life);
+        found
+    }
+}
+
+async fn packs(
+    sim: Sim,
+    primary: usize,
+    life: u32,
+    keys: Arc<[PackKey]>,
+    lock: bool,
+) -> Option<Result<Vec<PackRow>, StoreError>> {
+    let blocked = |primary: &crate::sim::primary::Primary| {
+        lock && keys.iter().any(|key| primary.locks.contains_key(&Lock::Pack(*key)))
+    };
+    if !transaction::unlocked(&sim, primary, life, blocked).await? {
+        return Some(Err(too_long(primary)));
+    }
+    let world = sim.world();
+    let packs = &world.primaries[primary].data.packs;
+    let found = keys.iter().filter_map(|key| Some(PackRow { key: *key, items: packs.get(key)?.clone() }));
+    Some(Ok(found.collect()))
 }
 
 async fn look_up(

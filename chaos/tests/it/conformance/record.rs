@@ -1,11 +1,14 @@
 //! A primary, through [`RecordStore`] and [`RecordWriter`].
 
 use scrip_protocol::v1::{CouponStatus, StepKind};
-use scrip_protocol::{OrderId, TemplateId};
+use scrip_protocol::{OrderId, RequestId, TemplateId, UserId};
+use scrip_proxy::store::pack::{NewPack, PackItems, PackKey, PackRow, PackWriter};
 use scrip_proxy::store::steps::{Budget, CouponKey, Hold, NewStep, Spend, Step};
 use scrip_proxy::store::{
     CouponRow, Fence, FenceError, ListQuery, NewCoupon, RecordError, RecordStore, RecordWriter, Server, StockKey,
 };
+
+use scrip_shard_config::SubStock;
 
 use super::model;
 use crate::record_store::bed::{Bed, P0, STRIPES, coupon, key, on_each, template};
@@ -167,6 +170,78 @@ pub(crate) async fn budgets(store: impl RecordStore) {
     assert_eq!(store.budget(P0, template()).await.map(|budget| budget.spent_minor), Ok(100), "undone with its step");
 }
 
+/// A pack of template 7 and another one.
+fn pack(user: u64, request: u8, epochs: [u64; 2]) -> NewPack {
+    let request = RequestId([request; 16]);
+    let first = NewCoupon { request, ..coupon(user, 1, epochs[0]) };
+    let second = NewCoupon { template: other_key().template, epoch: epochs[1], ..first };
+    let items = PackItems::try_new([first, second].map(|coupon| (coupon.template, 1))).expect("items");
+    let key = PackKey { user: UserId(user), request };
+    NewPack { row: PackRow { key, items }, claimed_at_ms: 5, coupons: vec![second, first] }
+}
+
+fn other_key() -> StockKey {
+    StockKey { template: TemplateId::try_new(8).expect("not 0"), sub_stock: SubStock(1) }
+}
+
+/// Packs: all of their coupons and their row, or nothing; one pack a request.
+pub(crate) async fn packs(store: impl RecordStore) {
+    open(&store, 3).await;
+    store.create_ledger(P0, &[other_key()], STRIPES).await.expect("ledgers");
+    let server = store.server(P0).await.expect("a server");
+    let fence = async |epoch| store.raise_fences(P0, &server, &[(other_key(), epoch)], STRIPES).await.expect("raised");
+    fence(5).await;
+    let mut writer = store.writer(P0, 0);
+    writer.connect().await.expect("connected");
+    assert_eq!(writer.record_packs(&[]).await, Ok(()));
+    assert_eq!(writer.packs(&[], false).await, Ok(Vec::new()));
+    let all = async |user: u64| {
+        let query = ListQuery { user: UserId(user), template: None, after: None, count_max: 10 };
+        let rows = store.list(P0, query).await.expect("listed");
+        rows.iter().map(|row| (row.template.get(), row.seq)).collect::<Vec<_>>()
+    };
+
+    for wrong in [vec![pack(1, 1, [3, 4])], vec![pack(1, 1, [2, 5])], vec![pack(2, 2, [3, 5]), pack(1, 1, [3, 4])]] {
+        assert_eq!(writer.record_packs(&wrong).await, Err(RecordError::Fenced), "{wrong:?}");
+        assert_eq!((all(1).await, all(2).await), (vec![], vec![]), "one unit of an old epoch keeps all of them back");
+    }
+    let (one, two) = (pack(1, 1, [3, 5]), pack(2, 2, [3, 5]));
+    writer.record_packs(&[two.clone(), one.clone()]).await.expect("recorded");
+    for user in [1, 2] {
+        assert_eq!(all(user).await, [(7, 1), (8, 1)]);
+    }
+    for lock in [false, true] {
+        let stranger = PackKey { user: UserId(1), request: RequestId([2; 16]) };
+        let mut found = writer.packs(&[two.row.key, stranger, one.row.key], lock).await.expect("read");
+        found.sort_by_key(|row| row.key);
+        assert_eq!(found, [one.row.clone(), two.row.clone()]);
+    }
+
+    // The same request again, its coupons numbered on: the row of the pack stands in the way.
+    let seen_on = writer.connection();
+    let next = |pack: NewPack| {
+        let coupons = pack.coupons.iter().map(|coupon| NewCoupon { seq: 2, seen_on, ..*coupon }).collect();
+        NewPack { coupons, ..pack }
+    };
+    assert_eq!(writer.record_packs(&[next(one.clone())]).await, Err(RecordError::Conflict));
+    // Another request whose coupons exist, and one that was numbered on another connection.
+    assert_eq!(writer.record_packs(&[pack(3, 3, [3, 5]), pack(1, 4, [3, 5])]).await, Err(RecordError::Conflict));
+    let mut elsewhere = next(pack(1, 4, [3, 5]));
+    elsewhere.coupons.iter_mut().for_each(|coupon| coupon.seen_on = seen_on + 1);
+    assert_eq!(writer.record_packs(&[elsewhere]).await, Err(RecordError::Conflict));
+    assert_eq!((all(1).await, all(3).await), (vec![(7, 1), (8, 1)], vec![]), "what was refused left nothing behind");
+    writer.record_packs(&[next(pack(1, 4, [3, 5]))]).await.expect("the next pack of the user");
+    assert_eq!(writer.packs(&[pack(3, 3, [3, 5]).row.key], true).await, Ok(Vec::new()));
+
+    assert_eq!(fence(6).await, [Fence::Raised { issued: 3 }]);
+    assert_eq!(raise(&store, 4).await, [Fence::Raised { issued: 3 }, Fence::Raised { issued: 0 }]);
+}
+
+#[tokio::test]
+async fn primaries_record_packs_whole() {
+    on_each("conforming_packs", async |bed: Bed| packs(bed.store).await).await;
+}
+
 #[tokio::test]
 async fn primaries_record_and_count() {
     on_each("conforming_records", async |bed: Bed| records(bed.store).await).await;
@@ -193,4 +268,5 @@ async fn the_model_of_a_primary_does_the_same() {
     fences(model()).await;
     steps(model()).await;
     budgets(model()).await;
+    packs(model()).await;
 }

@@ -7,6 +7,7 @@ pub(super) mod bulk;
 pub(super) mod exchange;
 pub(super) mod keys;
 pub(super) mod outbox;
+pub(super) mod pack;
 pub(super) mod patrol;
 pub(super) mod record;
 pub(super) mod steps;

@@ -11,8 +11,9 @@ use super::failure::Failed;
 use super::schema::Part;
 use super::session::Session;
 use super::sql::keys;
-use super::sql::record::{RECORD_ROWS_MAX, RecordPacket, record_commit};
-use super::{Backend, Inner, ledger, read, sql, steps};
+use super::sql::record::{RECORD_ROWS_MAX, RecordPacket, pack_commit, record_commit};
+use super::{Backend, Inner, ledger, pack, read, sql, steps};
+use crate::store::pack::{NewPack, PackKey, PackRow, PackWriter};
 use crate::store::steps::{CouponKey, CouponLog, NewStep, Spend};
 use crate::store::{CouponRow, NewCoupon, RecordError, RecordWriter, Server, StockKey, StoreError};
 
@@ -134,16 +135,38 @@ impl MysqlWriter {
         Ok(found)
     }
 
-    async fn send(&mut self, batch: &[NewCoupon]) -> Result<(), RecordError> {
+    /// One attempt to record these coupons, in a packet whose statement `commit` is its COMMIT.
+    async fn send<'a>(
+        &mut self,
+        coupons: impl Iterator<Item = &'a NewCoupon> + Clone + Send,
+        commit: usize,
+        write: impl for<'p> FnOnce(&'p mut RecordPacket, &[u8; 16], u64) -> &'p [u8] + Send,
+    ) -> Result<(), RecordError> {
+        let count = coupons.clone().count();
+        if count > RECORD_ROWS_MAX {
+            return Err(RecordError::Refused(format!("{count} rows in a batch of at most {RECORD_ROWS_MAX}")));
+        }
+        let done = self.send_fitting(coupons, commit, write).await;
+        if done == Err(RecordError::Fenced) {
+            self.doubt();
+        }
+        done
+    }
+
+    async fn send_fitting<'a>(
+        &mut self,
+        mut coupons: impl Iterator<Item = &'a NewCoupon> + Send,
+        commit: usize,
+        write: impl for<'p> FnOnce(&'p mut RecordPacket, &[u8; 16], u64) -> &'p [u8] + Send,
+    ) -> Result<(), RecordError> {
         let backend = self.inner.backend(self.primary).map_err(RecordError::from)?;
         let (version, limit, whom) = (backend.target.version(), backend.target.limits().record, backend.target.whom());
         let (mut session, server) = self.ready().await.map_err(RecordError::from)?;
-        if batch.iter().any(|row| row.seq > 1 && row.seen_on != self.connections) {
+        if coupons.any(|row| row.seq > 1 && row.seen_on != self.connections) {
             self.session = Some(session);
             return Err(RecordError::Conflict);
         }
-        let text = self.packet.write(batch, &server.fence(), version);
-        let commit = record_commit(self.inner.tells);
+        let text = write(&mut self.packet, &server.fence(), version);
         // Cancelled from here on, the connection is closed and the outcome is unknown.
         let answer = session.packet(text, commit + 1, limit).await;
         self.put_back(session, answer.as_ref().err()).await;
@@ -178,14 +201,8 @@ impl RecordWriter for MysqlWriter {
         if batch.is_empty() {
             return Ok(());
         }
-        if batch.len() > RECORD_ROWS_MAX {
-            return Err(RecordError::Refused(format!("{} rows in a batch of at most {RECORD_ROWS_MAX}", batch.len())));
-        }
-        let done = self.send(batch).await;
-        if done == Err(RecordError::Fenced) {
-            self.doubt();
-        }
-        done
+        let commit = record_commit(self.inner.tells);
+        self.send(batch.iter(), commit, |packet, fence, version| packet.write(batch, fence, version)).await
     }
 
     async fn look_up(&mut self, keys: &[(UserId, TemplateId)], lock: bool) -> Result<Vec<CouponRow>, StoreError> {
@@ -233,5 +250,20 @@ impl RecordWriter for MysqlWriter {
             self.doubt();
         }
         Ok(epochs)
+    }
+}
+
+impl PackWriter for MysqlWriter {
+    async fn record_packs(&mut self, packs: &[NewPack]) -> Result<(), RecordError> {
+        if packs.is_empty() {
+            return Ok(());
+        }
+        let commit = pack_commit(self.inner.tells);
+        let coupons = packs.iter().flat_map(|pack| &pack.coupons);
+        self.send(coupons, commit, |packet, fence, version| packet.write_packs(packs, fence, version)).await
+    }
+
+    async fn packs(&mut self, keys: &[PackKey], lock: bool) -> Result<Vec<PackRow>, StoreError> {
+        self.find(keys, lock, sql::pack::packs, pack::packs).await
     }
 }

@@ -2,10 +2,11 @@
 
 use scrip_shard_config::Tail;
 
-use super::outbox;
 use super::text::{hex, number};
+use super::{outbox, pack};
 use crate::events::fact;
 use crate::store::NewCoupon;
+use crate::store::pack::NewPack;
 
 /// Rows in one packet. A packet is one transaction and cannot be cut in two; at about 110 bytes a row this stays far
 /// below the smallest `max_allowed_packet` in use (1 MiB).
@@ -14,6 +15,10 @@ pub const RECORD_ROWS_MAX: usize = 2048;
 /// kept in the transaction.
 pub(in crate::store::mysql) const fn record_commit(tells: bool) -> usize {
     if tells { 4 } else { 3 }
+}
+/// The same of a packet that records packs.
+pub(in crate::store::mysql) const fn pack_commit(tells: bool) -> usize {
+    record_commit(tells) + 1
 }
 
 /// A ledger row and what the batch adds to it.
@@ -48,6 +53,20 @@ impl RecordPacket {
     /// count falls short. The first row of the INSERT gets a NULL for its tail when the count or the topology version
     /// is not the one expected: an error in strict mode, and COMMIT is not reached.
     pub(in crate::store::mysql) fn write(&mut self, batch: &[NewCoupon], fence: &[u8; 16], version: u64) -> &[u8] {
+        self.begin(batch.iter(), fence, version);
+        self.commit();
+        &self.text
+    }
+
+    /// The packet for packs, of which there is at least one: the same for all of their coupons, and then their own rows.
+    pub(in crate::store::mysql) fn write_packs(&mut self, packs: &[NewPack], fence: &[u8; 16], version: u64) -> &[u8] {
+        self.begin(packs.iter().flat_map(|pack| &pack.coupons), fence, version);
+        pack::insert(&mut self.text, packs);
+        self.commit();
+        &self.text
+    }
+
+    fn begin<'a>(&mut self, batch: impl Iterator<Item = &'a NewCoupon>, fence: &[u8; 16], version: u64) {
         self.arrange(batch);
         self.text.clear();
         self.text.extend_from_slice(b"BEGIN;UPDATE stock_ledger FORCE INDEX (PRIMARY) SET issued=issued+");
@@ -58,20 +77,22 @@ impl RecordPacket {
             b";INSERT INTO coupon (tail,user_id,template_id,seq,request_id,sub_stock,claimed_at_ms) VALUES ",
         );
         self.inserted(version);
+    }
+
+    fn commit(&mut self) {
         if let (true, Some(first)) = (self.tells, self.rows.first()) {
             outbox::keep(&mut self.text, first.claimed_at_ms, &fact::of_coupons(&self.rows));
         }
         self.text.extend_from_slice(b";COMMIT");
-        &self.text
     }
 
     /// Rows in the order of the primary key and ledger rows in theirs, so that no two batches wait for each other.
-    fn arrange(&mut self, batch: &[NewCoupon]) {
+    fn arrange<'a>(&mut self, batch: impl Iterator<Item = &'a NewCoupon>) {
         self.rows.clear();
-        self.rows.extend_from_slice(batch);
+        self.rows.extend(batch);
         self.rows.sort_unstable_by_key(|row| (tail(row), row.user, row.template, row.seq));
         self.ledgers.clear();
-        self.ledgers.extend(batch.iter().map(ledger));
+        self.ledgers.extend(self.rows.iter().map(ledger));
         self.ledgers.sort_unstable();
         self.counts.clear();
         for same in self.ledgers.chunk_by(|a, b| a == b) {

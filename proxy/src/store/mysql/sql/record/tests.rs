@@ -2,11 +2,16 @@ use scrip_protocol::{RequestId, TemplateId, UserId};
 use scrip_shard_config::SubStock;
 
 use super::*;
+use crate::store::pack::{PackItems, PackKey, PackRow};
+
+fn template(id: u32) -> TemplateId {
+    TemplateId::try_new(id).expect("not zero")
+}
 
 fn coupon(user: u64, sub_stock: u16, epoch: u64) -> NewCoupon {
     NewCoupon {
         user: UserId(user),
-        template: TemplateId::try_new(9).expect("not zero"),
+        template: template(9),
         seq: 1,
         seen_on: 0,
         request: RequestId([0xab; 16]),
@@ -61,5 +66,35 @@ fn rows_and_ledgers_are_sorted_and_two_epochs_of_a_ledger_count_twice() {
          x'abababababababababababababababab',1,77),(5,10005,9,1,x'abababababababababababababababab',2,77),\
          (7,7,9,1,x'abababababababababababababababab',1,77),(7,20007,9,1,x'abababababababababababababababab',2,77)\
          ;COMMIT",
+    );
+}
+
+#[test]
+fn packs_follow_their_coupons_in_the_same_transaction() {
+    let pack = |user: u64, request: u8| {
+        let coupons = [9, 7].map(|id| NewCoupon { template: template(id), ..coupon(user, 3, 8) });
+        let key = PackKey { user: UserId(user), request: RequestId([request; 16]) };
+        let items = PackItems::try_new(coupons.iter().map(|coupon| (coupon.template, 1))).expect("items");
+        NewPack { row: PackRow { key, items }, claimed_at_ms: 77, coupons: coupons.to_vec() }
+    };
+    let mut packet = RecordPacket::default();
+    let text =
+        String::from_utf8_lossy(packet.write_packs(&[pack(120_042, 2), pack(10_003, 1)], &[0; 16], 5)).into_owned();
+    let statements: Vec<&str> = text.split(';').collect();
+    assert_eq!(statements.len(), pack_commit(false) + 1);
+    assert_eq!(statements[pack_commit(false)], "COMMIT");
+    // [[7,1],[9,1]]
+    let items = "x'5b5b372c315d2c5b392c315d5d'";
+    assert_eq!(
+        statements[3],
+        format!(
+            "INSERT INTO pack (tail,user_id,request_id,claimed_at_ms,items) VALUES \
+             (3,10003,x'01010101010101010101010101010101',77,{items}),\
+             (42,120042,x'02020202020202020202020202020202',77,{items})"
+        )
+    );
+    assert!(
+        statements[1].contains("issued=issued+2 WHERE") && statements[2].contains("(IF(ROW_COUNT()=2 AND"),
+        "{text}"
     );
 }
