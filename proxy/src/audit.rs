@@ -5,8 +5,8 @@
 //! that cannot be read makes the verdict incomplete, never clean.
 //!
 //! - `sql`: every query. `link`: a connection in a snapshot.
-//! - `meta`, `scan`, `logs`: what is read. `compare`: the checks, pure. `bulk`, `codes`, `uses`: both, for bulk jobs and
-//!   exchange codes. `report`: what comes out.
+//! - `meta`, `scan`, `logs`: what is read. `compare`: the checks, pure. `bulk`, `codes`, `uses`, `packs`: both, for bulk
+//!   jobs, exchange codes and packs. `report`: what comes out.
 
 mod bulk;
 mod codes;
@@ -14,6 +14,7 @@ mod compare;
 mod link;
 mod logs;
 mod meta;
+mod packs;
 pub mod report;
 mod scan;
 mod sql;

@@ -14,7 +14,7 @@ const DATABASE: &str = "scrip_audit";
 const BULK_REQUEST: &str = "6a6a6a6a6a6a6a6a6a6a6a6a6a6a6a6a";
 /// The request id of batch 1 of codes, whose code 1 gave two coupons to users of another primary.
 const CODE_REQUEST: &str = "63636363636363636363636363636363";
-const PRIMARY_SCHEMA: [&str; 7] = [
+const PRIMARY_SCHEMA: [&str; 8] = [
     include_str!("../../../proxy/src/store/mysql/migrations/primary_0001.sql"),
     include_str!("../../../proxy/src/store/mysql/migrations/primary_0002.sql"),
     include_str!("../../../proxy/src/store/mysql/migrations/primary_0003.sql"),
@@ -22,6 +22,7 @@ const PRIMARY_SCHEMA: [&str; 7] = [
     include_str!("../../../proxy/src/store/mysql/migrations/primary_0005.sql"),
     include_str!("../../../proxy/src/store/mysql/migrations/primary_0006.sql"),
     include_str!("../../../proxy/src/store/mysql/migrations/primary_0007.sql"),
+    include_str!("../../../proxy/src/store/mysql/migrations/primary_0009.sql"),
 ];
 const META_SCHEMA: [&str; 4] = [
     include_str!("../../../proxy/src/store/mysql/migrations/meta_0001.sql"),
@@ -42,6 +43,20 @@ struct Case {
 /// Users 1 to 3 on primary 0 and 5001 to 5003 on primary 1 hold two coupons each of template 1: 12 units of 20, over
 /// sub-stocks 0 and 4. The second ones of users 3 and 5003 are those of bulk job 1, which user 1 could not have.
 const CASES: &[Case] = &[
+    Case {
+        primary: 0,
+        change: "INSERT INTO pack VALUES (2, 2, RPAD('p', 16, '.'), 0, '[[1,1]]')",
+        undo: "DELETE FROM pack",
+        kind: Kind::PackNotWhole,
+        words: "p00 template 1 user 2 a pack lacks coupons: expected coupon 1 of pack 702e2e2e2e2e2e2e2e2e2e2e2e2e2e2e",
+    },
+    Case {
+        primary: 1,
+        change: "INSERT INTO pack VALUES (2, 5001, RPAD('p', 16, '.'), 0, '[]')",
+        undo: "DELETE FROM pack",
+        kind: Kind::PackTailDiffers,
+        words: "p01 user 5001 packs stand where they do not belong: expected tail 5001, found tail 0002",
+    },
     Case {
         primary: 0,
         change: "DELETE FROM coupon WHERE user_id = 2 AND seq = 2",

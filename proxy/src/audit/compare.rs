@@ -14,6 +14,7 @@ use super::bulk;
 use super::codes;
 use super::logs::Flaw;
 use super::meta::{Key, MetaView, Template};
+use super::packs;
 use super::report::{Finding, Kind};
 use super::scan::{Ledger, Scan};
 use super::uses::{self, Use};
@@ -68,6 +69,7 @@ pub(super) fn compare(evidence: &Evidence<'_>) -> Vec<Finding> {
         places(&mut findings, *id, scan);
         findings.extend(bulk::compare(*id, &evidence.before.jobs, &scan.lists));
         findings.extend(codes::compare(*id, &evidence.after.batches, &scan.codes));
+        findings.extend(packs::compare(*id, &evidence.after.templates, &scan.packs));
         logs(&mut findings, *id, scan);
         budgets(&mut findings, *id, scan, evidence);
     }

@@ -24,6 +24,8 @@ pub(super) struct Template {
     pub(super) budget_minor: u64,
     /// Its ledgers exist: it is published or paused. (One that is closed may never have been published.)
     pub(super) has_ledgers: bool,
+    /// For good.
+    pub(super) is_closed: bool,
     pub(super) total_stock: u64,
     pub(super) sold_out: bool,
     pub(super) revision: u64,
@@ -92,6 +94,7 @@ fn template(row: TemplateRow, pending: &BTreeSet<u32>) -> Result<(u32, Template)
         validity: definition.validity,
         budget_minor: definition.budget_minor,
         has_ledgers: has_ledgers(status),
+        is_closed: status == TemplateStatus::Closed,
         total_stock,
         sold_out,
         revision,

@@ -69,6 +69,10 @@ pub enum Kind {
     CodeCouponDiffers,
     /// The request id of a coupon is that of a use of an exchange code, and there is no such use.
     CodeUseMissing,
+    /// There is a pack, and not all of its coupons.
+    PackNotWhole,
+    /// A pack stands under another tail, or on another primary, than its user's.
+    PackTailDiffers,
 }
 
 impl Kind {
@@ -96,7 +100,9 @@ impl Kind {
             | Kind::CodeUnknown
             | Kind::CodeTailDiffers
             | Kind::CodeCouponDiffers
-            | Kind::CodeUseMissing => 3,
+            | Kind::CodeUseMissing
+            | Kind::PackNotWhole
+            | Kind::PackTailDiffers => 3,
             Kind::SeqGap | Kind::LimitExceeded | Kind::DailyLimitExceeded | Kind::TailDiffers | Kind::ForeignTail => 4,
             Kind::LedgerDiffers | Kind::LogWithoutCoupon => 5,
         }
@@ -132,6 +138,8 @@ impl Kind {
             Kind::CodeTailDiffers => "uses of a code stand where they do not belong",
             Kind::CodeCouponDiffers => "the coupon of a use of a code is another user's",
             Kind::CodeUseMissing => "a coupon of a code without its use",
+            Kind::PackNotWhole => "a pack lacks coupons",
+            Kind::PackTailDiffers => "packs stand where they do not belong",
         }
     }
 }

@@ -9,6 +9,7 @@ use super::codes::Codes;
 use super::link::{Link, LinkError};
 use super::logs::Logs;
 use super::meta::{DailyLimit, Key, MetaView};
+use super::packs::Packs;
 use super::sql;
 use super::uses::{self, Candidate};
 
@@ -92,6 +93,7 @@ pub(super) struct Scan {
     pub(super) lists: BTreeMap<u32, bulk::List>,
     pub(super) codes: Codes,
     pub(super) candidates: Vec<Candidate>,
+    pub(super) packs: Packs,
     pub(super) logs: Logs,
 }
 
@@ -122,6 +124,7 @@ impl Scan {
         scan.lists = bulk::lists(link, &before.jobs).await?;
         scan.codes = Codes::read(link, id, topology).await?;
         scan.candidates = uses::candidates(link, &before.batches).await?;
+        scan.packs = Packs::read(link, id, topology, before).await?;
         Ok(scan)
     }
 }

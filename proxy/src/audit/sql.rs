@@ -88,3 +88,16 @@ pub(super) const CODE_TAILS: &str = "SELECT DISTINCT tail FROM code_use";
 pub(super) const REQUESTS: &str = "SELECT user_id, request_id FROM coupon WHERE template_id = ?";
 /// Every use of a code.
 pub(super) const USES: &str = "SELECT batch_id, code_index, use_no, user_id FROM code_use";
+
+/// Coupons of packs that are not there, which `pack::request_of` derives in the same way: one scan of the packs, and a look into
+/// the range of the user and template for each coupon. No item has more than four coupons.
+pub(super) const PACK_UNITS_MISSING: &str = "SELECT p.user_id, LOWER(HEX(p.request_id)), i.template_id, u.unit \
+     FROM pack p JOIN JSON_TABLE(p.items, '$[*]' COLUMNS (template_id INT UNSIGNED PATH '$[0]' ERROR ON EMPTY ERROR ON \
+     ERROR, count TINYINT UNSIGNED PATH '$[1]' ERROR ON EMPTY ERROR ON ERROR)) i JOIN (SELECT 1 AS unit UNION ALL \
+     SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4) u ON u.unit <= i.count LEFT JOIN coupon c ON c.tail = p.tail \
+     AND c.user_id = p.user_id AND c.template_id = i.template_id AND c.request_id = UNHEX(LEFT(SHA2(CONCAT('scrip pack ', \
+     LOWER(HEX(p.request_id)), ' ', i.template_id, ' ', u.unit), 256), 32)) WHERE c.seq IS NULL";
+/// The tails that have packs here: jumps from one to the next.
+pub(super) const PACK_TAILS: &str = "SELECT DISTINCT tail FROM pack";
+/// Packs that stand under another tail than their user's.
+pub(super) const PACKS_MISPLACED: &str = "SELECT tail, user_id FROM pack WHERE tail <> user_id % 10000 LIMIT ?";

@@ -5,25 +5,30 @@ use super::meta::{DailyLimit, SubStock, Template};
 use super::scan::{AboveDailyLimit, AboveLimit, Coupons, ForeignTail, Group, Ledger, Misplaced};
 use super::*;
 
-/// Template 7: 10 units over sub-stocks 0 and 3, 2 stripes, at most 2 a user.
-fn meta() -> MetaView {
-    let template = Template {
+/// 10 units over sub-stocks 0 and 3, 2 stripes, at most 2 a user.
+pub(super) fn template() -> Template {
+    Template {
         per_user_limit: 2,
         validity: None,
         budget_minor: 0,
         daily_limit: Some(DailyLimit { coupons: 1, shift_ms: 0 }),
         has_ledgers: true,
+        is_closed: false,
         total_stock: 10,
         sold_out: false,
         revision: 5,
         sub_stocks: BTreeSet::from([0, 3]),
         stripes: 2,
         withdrawal_pending: false,
-    };
+    }
+}
+
+/// Template 7.
+fn meta() -> MetaView {
     let sub_stock = SubStock { allotment: 5, epoch: 4 };
     MetaView {
         grants: BTreeMap::new(),
-        templates: BTreeMap::from([(7, template)]),
+        templates: BTreeMap::from([(7, template())]),
         sub_stocks: BTreeMap::from([((7, 0), sub_stock), ((7, 3), sub_stock)]),
         jobs: BTreeMap::new(),
         batches: BTreeMap::new(),
