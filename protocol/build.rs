@@ -14,6 +14,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "proto/scrip/v1/event.proto",
         "proto/scrip/v1/bulk.proto",
         "proto/scrip/v1/exchange.proto",
+        "proto/scrip/v1/pack.proto",
     ];
     println!("cargo:rerun-if-changed=proto");
     let descriptors = protox::compile(files, ["proto"])?;

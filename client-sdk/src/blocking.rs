@@ -10,12 +10,12 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
 use crate::error::{
-    ClaimError, ConnectError, CreateTemplateError, GetClaimError, GetTemplateError, ListCouponsError,
+    ClaimError, ClaimPackError, ConnectError, CreateTemplateError, GetClaimError, GetTemplateError, ListCouponsError,
     ListTemplatesError, PingError, QuoteError, ReplenishError, SetStatusError,
 };
 use crate::failure::Failure;
 use crate::{
-    Claim, ClientConfig, Coupon, CouponCursor, CouponPage, CouponQuery, Order, Quote, StockChange, Template,
+    Claim, ClientConfig, Coupon, CouponCursor, CouponPage, CouponQuery, Order, Pack, Quote, StockChange, Template,
     TemplateDefinition, TemplatePage, TemplateQuery,
 };
 
@@ -56,6 +56,15 @@ impl Client {
     /// The same.
     pub fn claim(&self, claim: Claim) -> Result<Coupon, ClaimError> {
         self.wait(|client| async move { client.claim(claim).await })
+    }
+
+    /// See [`crate::Client::claim_pack`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn claim_pack(&self, pack: &Pack) -> Result<Vec<Coupon>, ClaimPackError> {
+        let pack = pack.clone();
+        self.wait(|client| async move { client.claim_pack(&pack).await })
     }
 
     /// See [`crate::Client::get_claim`].

@@ -67,6 +67,9 @@ impl Call {
                 Wire::ClaimByCode(claim) => {
                     Wire::ClaimByCode(v1::ClaimByCode { attempt: self.wire_attempt(false), ..claim.clone() })
                 }
+                Wire::ClaimPack(claim) => {
+                    Wire::ClaimPack(v1::ClaimPack { attempt: self.wire_attempt(false), ..claim.clone() })
+                }
                 other => other.clone(),
             },
         };
@@ -92,7 +95,8 @@ impl Call {
                 | Wire::SetBulkJobState(_)
                 | Wire::CreateCodeBatch(_)
                 | Wire::RevokeCodeBatch(_)
-                | Wire::ClaimByCode(_) => true,
+                | Wire::ClaimByCode(_)
+                | Wire::ClaimPack(_) => true,
                 Wire::Hello(_)
                 | Wire::Ping(_)
                 | Wire::GetClaim(_)
@@ -145,6 +149,14 @@ fn are<'a>(ids: impl IntoIterator<Item = &'a Bytes>, answer: &Answer) -> bool {
     ids.into_iter().map(|id| &id[..]).eq(coupons.iter().map(|coupon| &coupon.coupon_id.0[..]))
 }
 
+/// As many coupons of each template as were asked for, in the order of the items.
+fn is_pack(claim: &v1::ClaimPack, answer: &Answer) -> bool {
+    let Answer::PackCoupons(coupons) = answer else { return false };
+    let templates = claim.items.iter().flat_map(|item| std::iter::repeat_n(item.template_id, item.count as usize));
+    templates.eq(coupons.iter().map(|coupon| coupon.template.get()))
+        && coupons.iter().all(|coupon| coupon.user.get() == claim.user_id)
+}
+
 fn fits(operation: &Wire, answer: &Answer) -> bool {
     match operation {
         Wire::Claim(_) => false,
@@ -190,6 +202,7 @@ fn fits(operation: &Wire, answer: &Answer) -> bool {
             Answer::CodePage(page) if page.batch.get() == export.batch_id && page.first_index == export.first_index
         ),
         Wire::ClaimByCode(claim) => matches!(answer, Answer::Coupon(coupon) if coupon.user.get() == claim.user_id),
+        Wire::ClaimPack(claim) => is_pack(claim, answer),
         Wire::Ping(ping) => matches!(answer, Answer::Pong(nonce) if *nonce == ping.nonce),
         Wire::Hello(_) => false,
     }

@@ -28,6 +28,7 @@ mod coupons;
 mod exchange;
 mod health;
 mod orders;
+mod packs;
 mod quotes;
 mod templates;
 

@@ -463,6 +463,34 @@ operation_error! {
 }
 
 operation_error! {
+    /// Why a pack gave no coupon at all. [`Failure::template`] says which item it is about.
+    ClaimPackError {
+        /// No template has this id.
+        TemplateNotFound = TemplateNotFound,
+        /// The template of an item is still a draft.
+        NotPublished = TemplateNotPublished,
+        /// The template of an item is paused.
+        Paused = TemplatePaused,
+        /// The template of an item is closed for good.
+        Closed = TemplateClosed,
+        /// Claims of an item are not accepted yet.
+        NotStarted = ClaimNotStarted,
+        /// Claims of an item are no longer accepted.
+        Ended = ClaimEnded,
+        /// Every unit of an item became a coupon.
+        SoldOut = SoldOut,
+        /// With this pack the user would have more coupons of an item than one user may.
+        LimitReached = LimitReached,
+        /// With this pack the user would have claimed more coupons of an item today than one user may in a day.
+        DailyLimitReached = DailyLimitReached,
+        /// The request id belongs to a pack of other items.
+        RequestIdReused = RequestIdReused,
+        /// The deadline passed before anything happened.
+        DeadlineExceeded = DeadlineExceeded,
+    }
+}
+
+operation_error! {
     /// Why no pong came.
     PingError {
         /// The deadline passed.

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use scrip_protocol::Disposition;
 use scrip_protocol::v1::Code;
+use scrip_protocol::{Disposition, TemplateId};
 
 /// What is known about a request that failed. A failure that the client finds by itself, without a proxy, carries the code that a
 /// proxy would have used.
@@ -15,13 +15,14 @@ pub struct Failure {
     pub(crate) number: i32,
     pub(crate) detail: Cow<'static, str>,
     pub(crate) retry_after: Option<Duration>,
+    pub(crate) template: Option<TemplateId>,
     pub(crate) sent: u32,
 }
 
 impl Failure {
     /// A failure that this side found.
     pub(crate) fn local(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, number: code as i32, detail: detail.into(), retry_after: None, sent: 0 }
+        Self { code, number: code as i32, detail: detail.into(), retry_after: None, template: None, sent: 0 }
     }
 
     /// An attempt may have taken effect; `last` is what was heard since, if anything.
@@ -51,6 +52,11 @@ impl Failure {
     /// When the proxy advises to try again.
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
+    }
+
+    /// Of a pack: the template of the item that the refusal is about.
+    pub fn template(&self) -> Option<TemplateId> {
+        self.template
     }
 
     /// How many times the request was written to a connection.

@@ -23,7 +23,7 @@
 //! | `client`   | [`Client`] and its operations                                                       |
 //! | [`blocking`] | the same for code without a runtime                                               |
 //! | `stream`   | [`ClaimStream`]: many claims in flight without a task for each                      |
-//! | `coupon`, `order`, `template`, `rule`, `quote`, `bulk`, `exchange` | what goes in and comes out, typed       |
+//! | `coupon`, `pack`, `order`, `template`, `rule`, `quote`, `bulk`, `exchange` | what goes in and comes out, typed |
 //! | [`event`]  | facts about coupons, as a consumer of the streams reads them                        |
 //! | `error`, `failure` | an enum for each operation; what is known about a failure                   |
 //! | `config`, `secret` | what a client is told, and every violation of it                            |
@@ -47,6 +47,7 @@ mod exchange;
 mod failure;
 mod link;
 mod order;
+mod pack;
 mod policy;
 mod quote;
 mod reply;
@@ -67,15 +68,16 @@ pub use client::{Bulk, BulkResults, Client, Codes, ConnectionHealth, ConnectionS
 pub use config::{BackoffConfig, ClientConfig, ConfigError, RetryConfig, Violation};
 pub use coupon::{Claim, Coupon, CouponCounts, CouponCursor, CouponOrder, CouponPage, CouponQuery, CouponStatus};
 pub use error::{
-    AddBulkUsersError, ClaimByCodeError, ClaimError, ConnectError, CreateBulkJobError, CreateCodeBatchError,
-    CreateTemplateError, ExportCodesError, GetBulkJobError, GetClaimError, GetCodeBatchError, GetCouponError,
-    GetTemplateError, ListBulkJobsError, ListBulkResultsError, ListCodeBatchesError, ListCouponsError,
+    AddBulkUsersError, ClaimByCodeError, ClaimError, ClaimPackError, ConnectError, CreateBulkJobError,
+    CreateCodeBatchError, CreateTemplateError, ExportCodesError, GetBulkJobError, GetClaimError, GetCodeBatchError,
+    GetCouponError, GetTemplateError, ListBulkJobsError, ListBulkResultsError, ListCodeBatchesError, ListCouponsError,
     ListTemplatesError, OrderError, PingError, ProxyFailure, QuoteError, ReplenishError, RevokeCodeBatchError,
     SetBulkJobStateError, SetStatusError, StartBulkJobError, SubmitBulkJobError,
 };
 pub use exchange::{CodeBatch, CodeBatchPage, CodeBatchQuery, CodeBatchStatus, NewCodeBatch};
 pub use failure::Failure;
 pub use order::{CouponHistory, CouponStep, Redemption, StepKind};
+pub use pack::{Pack, PackItem};
 pub use quote::{
     ApplicableCoupon, Combination, CombinedCoupon, InapplicableCoupon, Order, OrderLine, Quote, QuoteReason,
 };

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use prost::Message;
-use scrip_protocol::BulkJobId;
 use scrip_protocol::frame::{self, FrameError};
 use scrip_protocol::v1::response::Result as Wire;
 use scrip_protocol::v1::{Code, GoAway, Response};
+use scrip_protocol::{BulkJobId, TemplateId};
 
 use crate::bulk::{BulkJob, BulkJobPage, BulkProgress, BulkResultPage};
 use crate::coupon::{Coupon, CouponCounts, CouponPage};
@@ -25,6 +25,7 @@ pub(crate) enum Answer {
     CouponPage(CouponPage),
     CouponCounts(CouponCounts),
     OrderCoupons(Vec<Coupon>),
+    PackCoupons(Vec<Coupon>),
     CouponHistory(CouponHistory),
     Quote(Box<Quote>),
     Template(Box<Template>),
@@ -100,6 +101,9 @@ fn outcome(response: Response) -> Result<Outcome, Malformed> {
         Some(Wire::OrderCoupons(order)) => {
             Answer::OrderCoupons(order.coupons.into_iter().map(Coupon::from_wire).collect::<Result<_, _>>()?)
         }
+        Some(Wire::PackCoupons(pack)) => {
+            Answer::PackCoupons(pack.coupons.into_iter().map(Coupon::from_wire).collect::<Result<_, _>>()?)
+        }
         Some(Wire::QuoteResult(quote)) => Answer::Quote(Box::new(Quote::from_wire(*quote)?)),
         Some(Wire::CouponHistory(history)) => Answer::CouponHistory(CouponHistory::from_wire(history)?),
         Some(Wire::Template(template)) => Answer::Template(Box::new(Template::from_wire(*template)?)),
@@ -116,12 +120,19 @@ fn outcome(response: Response) -> Result<Outcome, Malformed> {
         Some(Wire::CodeBatchPage(page)) => Answer::CodeBatchPage(CodeBatchPage::from_wire(&page)?),
         Some(Wire::CodePage(page)) => Answer::CodePage(CodePage::from_wire(page)?),
         Some(Wire::Pong(pong)) => Answer::Pong(pong.nonce),
-        Some(Wire::Welcome(_) | Wire::GoAway(_)) | None => return Err(Malformed("an OK without its result")),
+        Some(Wire::Welcome(_) | Wire::GoAway(_) | Wire::PackRefusal(_)) | None => {
+            return Err(Malformed("an OK without its result"));
+        }
     }))
 }
 
 pub(crate) fn failure(response: Response) -> Failure {
     let retry_after = (response.retry_after_ms > 0).then(|| Duration::from_millis(response.retry_after_ms.into()));
     let code = Code::try_from(response.code).unwrap_or_default();
-    Failure { code, number: response.code, detail: response.detail.into(), retry_after, sent: 0 }
+    // What it is about helps people; a refusal is one without it too.
+    let template = match response.result {
+        Some(Wire::PackRefusal(refusal)) => TemplateId::try_new(refusal.template_id).ok(),
+        _ => None,
+    };
+    Failure { code, number: response.code, detail: response.detail.into(), retry_after, template, sent: 0 }
 }

@@ -8,6 +8,7 @@ mod bulk;
 mod definition;
 mod exchange;
 mod order;
+mod pack;
 mod quote;
 mod request;
 mod response;
@@ -28,6 +29,7 @@ pub use exchange::{
 pub use order::{
     check_get_coupon, check_lock_coupons, check_redeem_coupons, check_return_coupons, check_unlock_coupons,
 };
+pub use pack::check_claim_pack;
 pub use quote::check_quote;
 pub use request::{
     check_claim, check_create_template, check_get_claim, check_get_template, check_hello, check_list_coupons,

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::load::OnItsWay;
 use crate::outbox::Ticket;
+use crate::pack::hand::{Hand, Taken};
 use crate::store::StockKey;
 use crate::template::Template;
 
@@ -62,10 +63,19 @@ pub struct Unit {
     pub burned: bool,
 }
 
+/// Who is told what becomes of a claim.
+#[derive(Debug)]
+enum Owner {
+    /// The caller gets a coupon.
+    Caller(Ticket),
+    /// The pack gets a unit, and no coupon yet.
+    Pack(Hand),
+}
+
 /// One claim on its way.
 #[derive(Debug)]
 pub struct ClaimTask {
-    ticket: Option<Ticket>,
+    owner: Option<Owner>,
     /// The user.
     pub user: UserId,
     /// The caller's id.
@@ -110,13 +120,36 @@ impl ClaimTask {
         deadline: Instant,
         lane: usize,
     ) -> Self {
+        let since = ticket.received();
+        Self { attempt, since, ..Self::owned(Owner::Caller(ticket), user, request, template, deadline, lane) }
+    }
+
+    /// One unit for a pack, of which the user will get a coupon.
+    pub fn of_pack(
+        hand: Hand,
+        (user, request): (UserId, RequestId),
+        template: Arc<Template>,
+        deadline: Instant,
+        lane: usize,
+    ) -> Self {
+        Self::owned(Owner::Pack(hand), user, request, template, deadline, lane)
+    }
+
+    fn owned(
+        owner: Owner,
+        user: UserId,
+        request: RequestId,
+        template: Arc<Template>,
+        deadline: Instant,
+        lane: usize,
+    ) -> Self {
         Self {
-            since: ticket.received(),
-            ticket: Some(ticket),
+            since: Instant::now(),
+            owner: Some(owner),
             user,
             request,
             template,
-            attempt,
+            attempt: Attempt::Unsure,
             deadline,
             lane,
             slot: 0,
@@ -132,7 +165,7 @@ impl ClaimTask {
 
     /// Answers with the coupon.
     pub fn grant(&mut self, coupon: Coupon) {
-        if let Some(ticket) = self.ticket.take() {
+        if let Some(Owner::Caller(ticket)) = self.owner.take() {
             ticket.answer(Answer::Coupon(coupon));
         }
     }
@@ -140,8 +173,36 @@ impl ClaimTask {
     /// Answers with a code other than OK. A resend that was not looked up may have been applied by an earlier send:
     /// for it every *not applied* becomes *unknown*.
     pub fn refuse(&mut self, code: Code, detail: &str) {
-        if let Some(ticket) = self.ticket.take() {
-            refuse(ticket, self.attempt == Attempt::Resend && !self.looked_up, code, detail);
+        match self.owner.take() {
+            Some(Owner::Caller(ticket)) => {
+                refuse(ticket, self.attempt == Attempt::Resend && !self.looked_up, code, detail);
+            }
+            Some(Owner::Pack(hand)) => drop(hand.give(Taken::Refused { code, detail: detail.to_owned() })),
+            None => {}
+        }
+    }
+
+    /// Its unit, or what there is instead, goes to a pack: to nobody else, and nowhere further.
+    pub fn is_of_pack(&self) -> bool {
+        matches!(self.owner, Some(Owner::Pack(_)))
+    }
+
+    /// It is of a pack that holds units of other templates, and must not wait for this one.
+    pub fn must_not_wait(&self) -> bool {
+        matches!(&self.owner, Some(Owner::Pack(hand)) if !hand.waits())
+    }
+
+    /// Tells the pack.
+    ///
+    /// # Errors
+    /// Gives it back when the pack is gone, or was told already.
+    pub fn tell_pack(&mut self, taken: Taken) -> Result<(), Taken> {
+        match self.owner.take() {
+            Some(Owner::Pack(hand)) => hand.give(taken),
+            other => {
+                self.owner = other;
+                Err(taken)
+            }
         }
     }
 
@@ -164,7 +225,7 @@ impl ClaimTask {
 
     /// Its caller has had an answer.
     pub fn is_answered(&self) -> bool {
-        self.ticket.is_none()
+        self.owner.is_none()
     }
 
     /// Its deadline has passed.
@@ -175,11 +236,17 @@ impl ClaimTask {
 
 /// `hidden`: an earlier send may have been applied, and nobody looked.
 pub(crate) fn refuse(ticket: Ticket, hidden: bool, code: Code, detail: &str) {
+    let (code, detail, retry_after_ms) = as_told(hidden, code, detail);
+    ticket.refuse(code, detail, retry_after_ms);
+}
+
+/// What a caller is told: the code, the detail, and when to try again.
+pub(crate) fn as_told(hidden: bool, code: Code, detail: &str) -> (Code, String, u32) {
     if hidden && code.disposition() == Some(Disposition::NotApplied) {
         let detail = format!("this send was not applied ({detail}), but an earlier one may have been");
-        ticket.refuse(Code::OutcomeUnknown, detail, RETRY_AFTER_MS);
+        (Code::OutcomeUnknown, detail, RETRY_AFTER_MS)
     } else {
-        ticket.refuse(code, detail.to_owned(), retry_after_ms(code));
+        (code, detail.to_owned(), retry_after_ms(code))
     }
 }
 

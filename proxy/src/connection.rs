@@ -15,7 +15,7 @@ use bytes::{Buf, BytesMut};
 use prost::Message;
 use scrip_protocol::frame::{self, FrameError};
 use scrip_protocol::v1::response::Result as Answer;
-use scrip_protocol::v1::{Code, GoAway, Request};
+use scrip_protocol::v1::{ClaimPack, Code, GoAway, Request};
 use scrip_shard_config::Fingerprint;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
@@ -40,6 +40,9 @@ pub type StartBulk = Arc<dyn Fn(bulk::desk::Operation, Ticket, Instant) + Send +
 
 /// Starts a request about exchange codes, which answers by itself.
 pub type StartExchange = Arc<dyn Fn(exchange::desk::Operation, Ticket, Instant) + Send + Sync>;
+
+/// Starts a pack, which answers by itself.
+pub type StartPack = Arc<dyn Fn(ClaimPack, Ticket, Instant) + Send + Sync>;
 
 /// Bounds of connections; each is explained in the proxy's configuration.
 #[derive(Debug, Clone)]
@@ -74,6 +77,8 @@ pub struct Reception {
     pub bulk: StartBulk,
     /// Exchange codes.
     pub exchange: StartExchange,
+    /// Packs.
+    pub pack: StartPack,
     /// Who may call.
     pub callers: Callers,
     /// Bounds.

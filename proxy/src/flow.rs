@@ -10,6 +10,7 @@
 pub mod calls;
 pub mod gauges;
 mod orders;
+mod packs;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -24,6 +25,7 @@ use tokio::time::Instant;
 
 use self::calls::Calls;
 pub use self::orders::OrderQueue;
+pub use self::packs::PackQueue;
 use crate::claim::{Absent, Attempt, ClaimTask, Step, Unit, refuse};
 use crate::clock::Clock;
 use crate::coupon_id::CouponIds;
@@ -31,6 +33,7 @@ use crate::gate::Gate;
 use crate::load::{Load, OnItsWay};
 use crate::meter::Meter;
 use crate::outbox::Ticket;
+use crate::pack::hand::Taken;
 use crate::queue::Queue;
 use crate::store::{CouponRow, Release};
 use crate::template::{SlotState, Template, Templates};
@@ -131,6 +134,8 @@ pub struct Flow {
     pub record: Vec<RecordQueue>,
     /// One a primary, in the topology's order.
     pub orders: Vec<OrderQueue>,
+    /// One a primary, in the topology's order.
+    pub packs: Vec<PackQueue>,
     /// Wall-clock time.
     pub clock: Clock,
     /// Public ids of coupons.
@@ -169,6 +174,7 @@ impl Flow {
         let flow = Self {
             stock: topology.shards.iter().map(|_| StockQueue::new(limits.stock_queue_max)).collect(),
             orders: orders::queues(&topology, &record, limits),
+            packs: packs::queues(&topology, &record, limits),
             record,
             primary_index: primary_index(&topology),
             templates: Templates::new(Arc::clone(&topology)),
@@ -246,8 +252,18 @@ impl Flow {
     /// To the record lane of the user, with a unit in hand.
     pub fn to_record(&self, mut task: ClaimTask, unit: Unit) {
         task.unit = Some(unit);
+        if task.is_of_pack() {
+            return self.to_pack(task, unit);
+        }
         task.step = Step::Record;
         self.push_record(task);
+    }
+
+    /// To the pack that wants the unit; back to its shard if the pack is gone.
+    fn to_pack(&self, mut task: ClaimTask, unit: Unit) {
+        if task.tell_pack(Taken::Unit(unit)).is_err() {
+            self.release(&mut task);
+        }
     }
 
     /// To the record lane of the user, to be looked up.
@@ -277,14 +293,24 @@ impl Flow {
 
     /// Gives back the unit of a claim that is known not to be recorded; a burned one is not.
     pub fn release(&self, task: &mut ClaimTask) {
-        let Some(unit) = task.unit.take().filter(|unit| !unit.burned) else { return };
-        let queue = &self.stock[task.template.slots[unit.slot].shard];
+        if let Some(unit) = task.unit.take().filter(|unit| !unit.burned) {
+            self.give_back(&task.template, unit);
+        }
+    }
+
+    /// Gives back a unit that is known not to be recorded: once, and not before the transaction that decided has ended.
+    pub fn give_back(&self, template: &Template, unit: Unit) {
+        let queue = &self.stock[template.slots[unit.slot].shard];
         queue.releases.lock().push(Release { key: unit.key, epoch: unit.epoch, count: 1 });
         queue.claims.nudge();
     }
 
-    /// To wait until the template's sub-stocks are tended.
+    /// To wait until the template's sub-stocks are tended; a pack that holds other units is told instead.
     pub fn park(&self, mut task: ClaimTask) {
+        if task.must_not_wait() {
+            // A pack that is gone wants nothing more.
+            return drop(task.tell_pack(Taken::Short));
+        }
         if self.parked.load(Ordering::Relaxed) >= self.limits.parked_max {
             return task.refuse(Code::Overloaded, "too many claims wait for stock to be settled");
         }
@@ -310,7 +336,15 @@ impl Flow {
     pub fn resume(&self, mut task: ClaimTask, template: &Arc<Template>, now_ms: u64) {
         task.template = Arc::clone(template);
         task.since = Instant::now();
-        match template.refusal(now_ms) {
+        let refusal = template.refusal(now_ms);
+        if task.is_of_pack() {
+            let taken = match refusal {
+                None => Taken::Open,
+                Some(code) => Taken::Refused { code, detail: code.cause().to_owned() },
+            };
+            return drop(task.tell_pack(taken));
+        }
+        match refusal {
             None => self.to_stock(task),
             // Not even a look-up from before it was parked counts: another send of the same request, on any proxy, may
             // have got the coupon since.
@@ -437,7 +471,7 @@ fn status(row: &CouponRow, now_ms: i64, valid_until_ms: i64) -> CouponStatus {
 }
 
 /// Refusals that an operator may just have lifted through another proxy: meta is asked before they are given.
-fn needs_verifying(template: &Template) -> bool {
+pub(crate) fn needs_verifying(template: &Template) -> bool {
     use scrip_protocol::v1::TemplateStatus::{Closed, Draft, Paused, Published, Unspecified};
     match template.record.status {
         Draft | Paused | Unspecified => true,

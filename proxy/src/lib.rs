@@ -19,6 +19,7 @@
 //! | [`generations`] | what a lane used lately |
 //! | [`template`], [`refresh`], [`verifier`] | the snapshot of templates, kept fresh, and asked for again before a refusal |
 //! | [`stock_lane`], [`record_lane`] | the two stages that talk to stores |
+//! | [`pack`] | packs: several coupons to one user, all or nothing |
 //! | [`order`] | what orders do with coupons: rules, and a lane a primary that appends to the logs of coupons |
 //! | [`settle`], [`keeper`] | re-deriving stock from the ledgers, and when |
 //! | [`events`] | facts about coupons leave through outboxes to Redis Streams |
@@ -56,6 +57,7 @@ pub mod operation;
 pub mod order;
 pub mod outbox;
 pub mod pace;
+pub mod pack;
 pub mod patrol;
 pub mod pipeline;
 pub mod queue;

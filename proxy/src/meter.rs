@@ -71,6 +71,8 @@ counts! {
     transactions = "scrip_transactions_total";
     /// Coupons recorded.
     coupons = "scrip_coupons_total";
+    /// Packs recorded.
+    packs = "scrip_packs_total";
     /// Transactions that appended to the logs of coupons.
     order_transactions = "scrip_order_transactions_total";
     /// Steps appended: locks, redemptions, unlocks, returns.

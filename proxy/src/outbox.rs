@@ -116,6 +116,11 @@ impl Ticket {
         self.send(code, detail, retry_after_ms, None);
     }
 
+    /// Answers with a code other than OK, and what it is about.
+    pub fn refuse_about(mut self, code: Code, detail: String, retry_after_ms: u32, about: Answer) {
+        self.send(code, detail, retry_after_ms, Some(about));
+    }
+
     fn send(&mut self, code: Code, detail: String, retry_after_ms: u32, result: Option<Answer>) {
         let Some(outbox) = self.outbox.take() else { return };
         outbox.meter.answered(code, self.received);

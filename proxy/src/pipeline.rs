@@ -8,6 +8,7 @@ use crate::keeper::{Keeper, Quiet};
 use crate::operation::Operations;
 use crate::order::funds::Funds;
 use crate::order::lane::OrderLane;
+use crate::pack::lane::PackLane;
 use crate::record_lane::{RecordLane, Sizes};
 use crate::settle::Settler;
 use crate::stock_lane::StockLane;
@@ -69,6 +70,12 @@ pub fn start<S: StockStore, R: RecordStore, M: MetaStore>(
     for (index, queue) in flow.orders.iter().enumerate() {
         let writer = record.writer(queue.primary, lane);
         let lane = OrderLane::new(Arc::clone(flow), writer, funds.clone(), index, of_orders, Arc::clone(health));
+        tasks.spawn(lane.run());
+    }
+    for (index, queue) in flow.packs.iter().enumerate() {
+        let writer = record.writer(queue.primary, lane + 1);
+        let stripe = tuning.stripe_seed.wrapping_add(lane);
+        let lane = PackLane::new(Arc::clone(flow), writer, index, stripe, sizes.rows_max, Arc::clone(health));
         tasks.spawn(lane.run());
     }
     let (topology, meter) = (Arc::clone(&flow.topology), Arc::clone(&flow.meter));

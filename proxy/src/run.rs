@@ -26,6 +26,7 @@ use crate::exchange::code::Codes;
 use crate::flow::{Errands, Flow, FlowLimits};
 use crate::keeper::Quiet;
 use crate::operation::Operations;
+use crate::pack;
 use crate::patrol;
 use crate::pipeline::{self, Stores, Tuning};
 use crate::refresh::Refresher;
@@ -73,6 +74,7 @@ type RealStores = Stores<RedisStockStore, MysqlStore, MysqlStore>;
 struct Desks {
     bulk: Desk<MysqlStore>,
     exchange: exchange::desk::Desk<MysqlStore>,
+    pack: pack::desk::Desk<MysqlStore>,
 }
 
 type RealOperations = Operations<RedisStockStore, MysqlStore, MysqlStore>;
@@ -115,6 +117,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()> + Send + 'st
             Codes::new(&config.coupon_key),
             tasks.clone(),
         ),
+        pack: pack::desk::Desk::new(Arc::clone(&flow), stores.meta.clone(), tasks.clone()),
     };
     let stopped = CancellationToken::new();
     tasks.spawn(report_weak_settings(Arc::clone(&topology), config.mysql_limits()));
@@ -218,12 +221,13 @@ fn reception(
     desks: Desks,
 ) -> Reception {
     let limits = &config.limits;
-    let Desks { bulk, exchange } = desks;
+    let Desks { bulk, exchange, pack } = desks;
     Reception {
         flow,
         start: Arc::new(move |operation, ticket, deadline| operations.start(operation, ticket, deadline)),
         bulk: Arc::new(move |operation, ticket, deadline| bulk.start(operation, ticket, deadline)),
         exchange: Arc::new(move |operation, ticket, deadline| exchange.start(operation, ticket, deadline)),
+        pack: Arc::new(move |claim, ticket, deadline| pack.start(claim, ticket, deadline)),
         callers: Callers::new(&config.callers, Instant::now()),
         limits: ConnectionLimits {
             frame_len_max: limits.frame_len_max,

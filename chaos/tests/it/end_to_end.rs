@@ -13,6 +13,7 @@ mod frame;
 mod order;
 mod other_language;
 mod overload;
+mod pack;
 mod patrol;
 mod primary_fault;
 mod program;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use scrip_client::{CouponId, CouponNumber, Order, RequestId, TemplateDefinition, TemplateId};
+use scrip_client::{CouponId, CouponNumber, Order, PackItem, RequestId, TemplateDefinition, TemplateId};
 
 use super::bulk::BulkCommand;
 use super::codes::CodesCommand;
@@ -66,6 +66,19 @@ pub(crate) enum Command {
         /// 32 hexadecimal digits.
         #[arg(long)]
         request_id: RequestId,
+    },
+    /// Claim several coupons of several templates: all of them, or none. The request id is printed to standard error before
+    /// anything is sent.
+    ClaimPack {
+        /// The user's id.
+        #[arg(long)]
+        user: u64,
+        /// A template's id; with ":COUNT" behind it so many coupons, 1 to 4. 1 to 16 different templates.
+        #[arg(long = "item", value_name = "TEMPLATE[:COUNT]", required = true, value_parser = pack_item)]
+        items: Vec<PackItem>,
+        /// 32 hexadecimal digits of an earlier pack, to send that one again; else one is minted.
+        #[arg(long)]
+        request_id: Option<RequestId>,
     },
     /// A user's coupons.
     List {
@@ -240,6 +253,12 @@ pub(crate) enum Status {
 pub(crate) fn template_id(text: &str) -> Result<TemplateId, String> {
     let number = text.parse().map_err(|_| "a template id is 1 to 4294967295".to_owned())?;
     TemplateId::try_new(number).map_err(|error| error.to_string())
+}
+
+fn pack_item(text: &str) -> Result<PackItem, String> {
+    let (template, count) = text.split_once(':').unwrap_or((text, "1"));
+    let count = count.parse().map_err(|_| "write the count of an item as a number from 1 to 4".to_owned())?;
+    Ok(PackItem { template: template_id(template)?, count })
 }
 
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {

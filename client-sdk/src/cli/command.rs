@@ -1,8 +1,8 @@
 //! What is done: each command is one operation of the client.
 
 use scrip_client::{
-    Claim, Client, Coupon, CouponOrder, CouponQuery, CouponStatus, RequestId, Template, TemplateId, TemplateQuery,
-    UserId, mint_request_id,
+    Claim, Client, Coupon, CouponOrder, CouponQuery, CouponStatus, Pack, RequestId, Template, TemplateId,
+    TemplateQuery, UserId, mint_request_id,
 };
 use serde_json::{Value, json};
 
@@ -17,6 +17,11 @@ pub(super) async fn run(client: &Client, command: Command) -> Result<Value, Trou
         Command::GetClaim { target, request_id } => {
             let coupon = client.get_claim(UserId(target.user), target.template, request_id).await?;
             Ok(applied("coupon", show::coupon(&coupon)))
+        }
+        Command::ClaimPack { user, items, request_id } => {
+            let pack = Pack::new(UserId(user), minted(request_id), items);
+            let coupons = client.claim_pack(&pack).await?;
+            Ok(applied("coupons", coupons.iter().map(show::coupon).collect()))
         }
         Command::Bulk(command) => bulk::run(client, command).await,
         Command::Codes(command) => codes::run(client, command).await,

@@ -68,6 +68,7 @@ impl Trouble {
             Self::Failed(failure) => json!({
                 "disposition": disposition(failure.disposition()),
                 "error": {
+                    "template": failure.template().map(scrip_client::TemplateId::get),
                     "code": name(failure.code()),
                     "detail": failure.detail(),
                     "remedy": failure.code().remedy(),

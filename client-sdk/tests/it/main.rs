@@ -12,5 +12,6 @@ mod handshake;
 mod hostile;
 mod lifecycle;
 mod operations;
+mod pack;
 mod resend;
 mod stream;

@@ -11,7 +11,7 @@ use super::exchange::{
 use super::order::{
     check_get_coupon, check_lock_coupons, check_redeem_coupons, check_return_coupons, check_unlock_coupons,
 };
-use super::{Violation, Violations, check_definition, check_quote, quoted};
+use super::{Violation, Violations, check_claim_pack, check_definition, check_quote, quoted};
 use crate::limits::{
     CALLER_LEN_MAX, CURSOR_LEN_MAX, DEADLINE_MAX_MS, FINGERPRINT_LEN_MAX, TOKEN_LEN_MAX, TOTAL_STOCK_MAX,
 };
@@ -70,6 +70,7 @@ fn check_operation(operation: &Operation) -> Vec<Violation> {
         Operation::RevokeCodeBatch(revoke) => check_revoke_code_batch(revoke),
         Operation::ExportCodes(export) => check_export_codes(export),
         Operation::ClaimByCode(claim) => check_claim_by_code(claim),
+        Operation::ClaimPack(claim) => check_claim_pack(claim),
     }
 }
 

@@ -19,6 +19,8 @@ pub fn check_response(response: &Response) -> Vec<Violation> {
         Some(Result::Coupon(coupon)) => check_coupon(&mut found, coupon),
         Some(Result::CouponPage(page)) => page.coupons.iter().for_each(|coupon| check_coupon(&mut found, coupon)),
         Some(Result::OrderCoupons(order)) => order.coupons.iter().for_each(|coupon| check_coupon(&mut found, coupon)),
+        Some(Result::PackCoupons(pack)) => pack.coupons.iter().for_each(|coupon| check_coupon(&mut found, coupon)),
+        Some(Result::PackRefusal(refusal)) => found.template_id("pack_refusal.template_id", refusal.template_id),
         Some(Result::CouponHistory(history)) => check_history(&mut found, history),
         Some(Result::QuoteResult(quote)) => check_quote_result(&mut found, quote),
         Some(Result::Template(template)) => check_template(&mut found, template),

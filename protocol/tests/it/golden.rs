@@ -5,6 +5,7 @@
 
 mod bulk;
 mod exchange;
+mod pack;
 mod requests;
 mod responses;
 

@@ -34,6 +34,7 @@ impl Connection {
         let resend = match &asked {
             Asked::Claim(claim) => claim.attempt >= 2,
             Asked::ClaimByCode(claim) => claim.attempt >= 2,
+            Asked::ClaimPack(claim) => claim.attempt >= 2,
             _ => false,
         };
         if let Err((code, detail)) = self.admit(now) {
@@ -73,6 +74,7 @@ impl Connection {
             Asked::RevokeCodeBatch(revoke) => (self.reception.exchange)(Exchange::Revoke(revoke), ticket, deadline),
             Asked::ExportCodes(export) => (self.reception.exchange)(Exchange::Export(export), ticket, deadline),
             Asked::ClaimByCode(claim) => self.claim_by_code(claim, ticket, deadline),
+            Asked::ClaimPack(claim) => (self.reception.pack)(claim, ticket, deadline),
             // Answered above.
             Asked::Ping(_) | Asked::Hello(_) => drop(ticket),
         }

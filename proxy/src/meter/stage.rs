@@ -43,4 +43,10 @@ stages! {
     order_read;
     /// The transaction that appends to them.
     order_call;
+    /// From when a pack was sent to its lane until the lane takes it.
+    pack_queue;
+    /// The queries for packs and for coupons of their users.
+    pack_read;
+    /// The transaction that records packs.
+    pack_call;
 }

@@ -11,7 +11,7 @@ use scrip_protocol::v1::{
 };
 
 /// How many operations there are.
-pub(super) const OPERATIONS: usize = 30;
+pub(super) const OPERATIONS: usize = 31;
 
 /// The name of an operation in the names of the vectors.
 pub(super) fn operation(operation: &Operation) -> &'static str {
@@ -46,6 +46,7 @@ pub(super) fn operation(operation: &Operation) -> &'static str {
         Operation::RevokeCodeBatch(_) => "revoke_code_batch",
         Operation::ExportCodes(_) => "export_codes",
         Operation::ClaimByCode(_) => "claim_by_code",
+        Operation::ClaimPack(_) => "claim_pack",
     }
 }
 
@@ -117,6 +118,7 @@ pub(super) fn cases() -> Vec<(&'static str, Request)> {
     cases.extend(of_operators());
     cases.extend(super::bulk::operations());
     cases.extend(super::exchange::operations());
+    cases.extend(super::pack::operations());
     cases.extend(quotes());
     let named = |(name, id, deadline_ms, operation)| (name, Request { id, deadline_ms, operation: Some(operation) });
     cases.into_iter().map(named).collect()

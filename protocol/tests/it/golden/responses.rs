@@ -10,7 +10,7 @@ use scrip_protocol::v1::{
 use super::requests::{definition, fixed};
 
 /// How many kinds of results there are.
-pub(super) const RESULTS: usize = 20;
+pub(super) const RESULTS: usize = 22;
 
 /// The name of a result in the names of the vectors.
 pub(super) fn result(result: &Result) -> &'static str {
@@ -21,6 +21,8 @@ pub(super) fn result(result: &Result) -> &'static str {
         Result::Coupon(_) => "coupon",
         Result::CouponPage(_) => "coupon_page",
         Result::OrderCoupons(_) => "order_coupons",
+        Result::PackCoupons(_) => "pack_coupons",
+        Result::PackRefusal(_) => "pack_refusal",
         Result::CouponHistory(_) => "coupon_history",
         Result::CouponCounts(_) => "coupon_counts",
         Result::QuoteResult(_) => "quote_result",
@@ -40,8 +42,10 @@ pub(super) fn result(result: &Result) -> &'static str {
 
 pub(super) fn cases() -> Vec<(&'static str, Response)> {
     let results = results().into_iter().chain(super::bulk::results()).chain(super::exchange::results());
+    let results = results.chain(super::pack::results());
     let mut cases: Vec<_> = results.map(|(name, id, result)| (name, ok(id, result))).collect();
     cases.extend(refusals());
+    cases.push(("response_pack_refusal", super::pack::refusal()));
     cases
 }
 

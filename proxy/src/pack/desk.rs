@@ -1,0 +1,265 @@
+//! One pack from its request to its answer: a task of its own, in one straight line. Where it may be killed is in the table of
+//! [`pack`](crate::pack).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use scrip_protocol::code::Fault;
+use scrip_protocol::v1::response::Result as Answer;
+use scrip_protocol::v1::{ClaimPack, Code, Coupon, PackCoupons, PackRefusal};
+use scrip_protocol::{RequestId, TemplateId, UserId};
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::stock::{Stock, give_back, take, wait};
+use super::{Item, Outcome, Pack, PackTask, Verdict};
+use crate::claim::{Unit, as_told};
+use crate::flow::{Flow, needs_verifying};
+use crate::outbox::Ticket;
+use crate::refusal::{Effect, Refusal};
+use crate::stock_lane::jitter;
+use crate::store::pack::{PackItems, PackKey};
+use crate::store::{CouponRow, MetaStore};
+use crate::tasks::Tasks;
+use crate::template::Template;
+
+/// Before a pack that had to give units back, or lost them to a fence, tries again.
+const PAUSE_FIRST: Duration = Duration::from_millis(2);
+const PAUSE_MAX: Duration = Duration::from_millis(64);
+
+/// What is left of a pack's time when it stops waiting for stock, as one part in so many: for the answer, or for the record.
+const SPARED: u32 = 8;
+
+/// Why a template without units for a pack is not sold out.
+const SHORT: &str = "fewer units than the pack wants are left, or others hold them";
+
+/// Carries packs out. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Desk<M> {
+    flow: Arc<Flow>,
+    meta: M,
+    tasks: Tasks,
+}
+
+/// Why there is no pack.
+struct Stop {
+    /// The item that it is about.
+    template: Option<TemplateId>,
+    code: Code,
+    detail: String,
+}
+
+/// The coupons of a pack.
+struct Done {
+    pack: Arc<Pack>,
+    rows: Vec<CouponRow>,
+    /// They were there before this request.
+    replayed: bool,
+}
+
+impl Stop {
+    fn of(code: Code, detail: impl Into<String>) -> Self {
+        Self { template: None, code, detail: detail.into() }
+    }
+
+    fn about(template: TemplateId, code: Code, detail: &str) -> Self {
+        Self { template: Some(template), code, detail: format!("template {template}: {detail}") }
+    }
+
+    /// It says what the pack cannot have, and not what could not be done just now: only after a look-up.
+    fn is_rule(&self) -> bool {
+        self.code.fault() == Some(Fault::Rules)
+    }
+}
+
+impl<M: MetaStore> Desk<M> {
+    /// A desk over this store.
+    pub fn new(flow: Arc<Flow>, meta: M, tasks: Tasks) -> Self {
+        Self { flow, meta, tasks }
+    }
+
+    /// Carries it out in a task of its own and answers, at the deadline at the latest.
+    pub fn start(&self, claim: ClaimPack, ticket: Ticket, deadline: Instant) {
+        let desk = self.clone();
+        self.tasks.spawn(async move { desk.claim(&claim, ticket, deadline).await });
+    }
+
+    async fn claim(&self, claim: &ClaimPack, ticket: Ticket, deadline: Instant) {
+        let mut looked_up = false;
+        match self.carry_out(claim, deadline, &mut looked_up).await {
+            Ok(done) => ticket.answer(Answer::PackCoupons(PackCoupons { coupons: self.coupons(&done) })),
+            Err(Stop { template, code, detail }) => {
+                let hidden = claim.attempt >= 2 && !looked_up;
+                let (code, detail, retry_after_ms) = as_told(hidden, code, &detail);
+                match template.map(TemplateId::get) {
+                    None => ticket.refuse(code, detail, retry_after_ms),
+                    Some(template_id) => {
+                        let about = Answer::PackRefusal(PackRefusal { template_id });
+                        ticket.refuse_about(code, detail, retry_after_ms, about);
+                    }
+                }
+            }
+        }
+    }
+
+    fn coupons(&self, done: &Done) -> Vec<Coupon> {
+        let templates = done.pack.items.iter().flat_map(|item| std::iter::repeat_n(&item.template, item.count.into()));
+        done.rows.iter().zip(templates).map(|(row, template)| self.flow.coupon(template, row, done.replayed)).collect()
+    }
+
+    /// `looked_up`: is set when the request id was looked for.
+    async fn carry_out(&self, claim: &ClaimPack, deadline: Instant, looked_up: &mut bool) -> Result<Done, Stop> {
+        let mut pack = Arc::new(self.read(claim, deadline).await?);
+        let (mut pause, mut short) = (PAUSE_FIRST, None);
+        let patience = deadline - deadline.saturating_duration_since(Instant::now()) / SPARED;
+        loop {
+            let refusal = self.refusal(&pack);
+            if !*looked_up || refusal.is_some() {
+                if let Some(done) = self.look_up(&pack, deadline, looked_up).await? {
+                    return Ok(done);
+                }
+                if let Some(stop) = refusal {
+                    return Err(stop);
+                }
+            }
+            let stop = match take(&self.flow, &pack, deadline).await {
+                Stock::All(units) => match self.record(&pack, units, deadline).await? {
+                    Some(done) => return Ok(done),
+                    None => None,
+                },
+                Stock::Short(index) => {
+                    let item = &pack.items[index];
+                    short = Some(item.id());
+                    let refused = wait(&self.flow, &pack, item, patience).await;
+                    refused.map(|(code, detail)| Stop::about(item.id(), code, &detail))
+                }
+                Stock::Refused(index, code, detail) => Some(Stop::about(pack.items[index].id(), code, &detail)),
+            };
+            match stop {
+                None => {}
+                Some(stop) if !stop.is_rule() => return Err(stop),
+                Some(stop) => return self.look_up(&pack, deadline, looked_up).await?.ok_or(stop),
+            }
+            sleep_until((Instant::now() + jitter(pause, self.flow.roll())).min(patience)).await;
+            if let Some(template) = short.filter(|_| Instant::now() >= patience) {
+                return Err(Stop::about(template, Code::StockUnavailable, SHORT));
+            }
+            pause = (pause * 2).min(PAUSE_MAX);
+            pack = Arc::new(self.begun_again(&pack));
+        }
+    }
+
+    /// The pack that is asked for, its templates as meta or the snapshot has them.
+    async fn read(&self, claim: &ClaimPack, deadline: Instant) -> Result<Pack, Stop> {
+        let invalid = |error: &dyn std::fmt::Display| Stop::of(Code::InvalidRequest, error.to_string());
+        let request = RequestId::try_from_slice(&claim.request_id).map_err(|error| invalid(&error))?;
+        let mut counts = Vec::with_capacity(claim.items.len());
+        for item in &claim.items {
+            let template = TemplateId::try_new(item.template_id).map_err(|error| invalid(&error))?;
+            counts.push((template, u8::try_from(item.count).unwrap_or(u8::MAX)));
+        }
+        let kept = PackItems::try_new(counts.iter().copied()).map_err(|error| invalid(&error))?;
+        let mut items = Vec::with_capacity(counts.len());
+        for (id, count) in counts {
+            let known = timeout_at(deadline, self.known(id)).await;
+            let late = || Stop::about(id, Code::DeadlineExceeded, "the deadline passed before it was read");
+            items.push(Item { template: known.unwrap_or_else(|_| Err(late()))?, count });
+        }
+        Ok(Pack { key: PackKey { user: UserId(claim.user_id), request }, items, kept })
+    }
+
+    /// What an operator may just have changed through another proxy is asked of meta.
+    async fn known(&self, id: TemplateId) -> Result<Arc<Template>, Stop> {
+        if let Some(known) = self.flow.templates.get(id).filter(|template| !needs_verifying(template)) {
+            return Ok(known);
+        }
+        let of_meta = |error| {
+            let Refusal { code, detail } = Refusal::of_meta(&error, Effect::Read);
+            Stop::about(id, code, &detail)
+        };
+        self.flow.templates.apply(vec![self.meta.template(id).await.map_err(of_meta)?]);
+        let gone = || Stop::about(id, Code::TemplateNotFound, Code::TemplateNotFound.cause());
+        self.flow.templates.get(id).ok_or_else(gone)
+    }
+
+    /// The same pack, its templates as they stand now.
+    fn begun_again(&self, pack: &Pack) -> Pack {
+        let now = |item: &Item| {
+            let template = self.flow.templates.get(item.id()).unwrap_or_else(|| Arc::clone(&item.template));
+            Item { template, count: item.count }
+        };
+        Pack { key: pack.key, items: pack.items.iter().map(now).collect(), kept: pack.kept.clone() }
+    }
+
+    /// Why its templates refuse it now.
+    fn refusal(&self, pack: &Pack) -> Option<Stop> {
+        let now_ms = self.flow.clock.now_ms();
+        let refusal = |item: &Item| {
+            let code = item.template.refusal(now_ms)?;
+            Some(Stop::about(item.id(), code, code.cause()))
+        };
+        pack.items.iter().find_map(refusal)
+    }
+
+    /// What is there of it; `None`: nothing, and the user's limits leave room for it.
+    async fn look_up(&self, pack: &Arc<Pack>, deadline: Instant, looked_up: &mut bool) -> Result<Option<Done>, Stop> {
+        let Verdict { outcome, .. } = self.ask(pack, None, deadline).await;
+        *looked_up |= !matches!(outcome, Outcome::Failed(..));
+        match outcome {
+            Outcome::Absent | Outcome::Fenced(_) => Ok(None),
+            Outcome::Found(rows) | Outcome::Made(rows) => {
+                Ok(Some(Done { pack: Arc::clone(pack), rows, replayed: true }))
+            }
+            outcome => Err(stop(outcome)),
+        }
+    }
+
+    /// Records it with these units. `None`: some of them were fenced, and it holds none now.
+    async fn record(&self, pack: &Arc<Pack>, units: Vec<Vec<Unit>>, deadline: Instant) -> Result<Option<Done>, Stop> {
+        let held: Vec<Unit> = units.iter().flatten().copied().collect();
+        let Verdict { outcome, burned } = self.ask(pack, Some(units), deadline).await;
+        let made = matches!(outcome, Outcome::Made(_));
+        if !burned && !made {
+            let fenced = match &outcome {
+                Outcome::Fenced(fenced) => &fenced[..],
+                _ => &[],
+            };
+            give_back(&self.flow, pack, held.into_iter().filter(|unit| !fenced.contains(unit)));
+        }
+        match outcome {
+            // Burned, it was recorded for this very request: the answer is the first one, not a replay.
+            Outcome::Made(rows) | Outcome::Found(rows) => {
+                Ok(Some(Done { pack: Arc::clone(pack), rows, replayed: !made && !burned }))
+            }
+            Outcome::Fenced(_) | Outcome::Absent => Ok(None),
+            outcome => Err(stop(outcome)),
+        }
+    }
+
+    /// The verdict of the user's lane. A lane that is gone leaves everything open.
+    async fn ask(&self, pack: &Arc<Pack>, units: Option<Vec<Vec<Unit>>>, deadline: Instant) -> Verdict {
+        let sent = units.is_some();
+        let (task, verdict) = PackTask::new(Arc::clone(pack), units, deadline);
+        self.flow.to_pack_lane(pack.key.user, task);
+        verdict.await.unwrap_or_else(|_| {
+            let (code, detail) = match sent {
+                true => (Code::OutcomeUnknown, "this proxy is stopping; ask again with the same request id"),
+                false => (Code::Draining, "this proxy is stopping"),
+            };
+            Verdict { outcome: Outcome::Failed(code, detail.to_owned()), burned: true }
+        })
+    }
+}
+
+/// Of what is no pack.
+fn stop(outcome: Outcome) -> Stop {
+    match outcome {
+        Outcome::Reused => {
+            Stop::of(Code::RequestIdReused, "a pack of other items has this request id: mint one for each pack")
+        }
+        Outcome::Refused(template, code) => Stop::about(template, code, code.cause()),
+        Outcome::Failed(code, detail) => Stop::of(code, detail),
+        Outcome::Made(_) | Outcome::Found(_) | Outcome::Absent | Outcome::Fenced(_) => {
+            Stop::of(Code::Contended, Code::Contended.cause())
+        }
+    }
+}
