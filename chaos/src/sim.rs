@@ -9,7 +9,7 @@
 //! | [`world`], [`shard`], [`primary`], [`meta`] | the models of the stores |
 //! | [`wire`], [`stores`] | a call on its way, and the store traits of the pipeline over it |
 //! | [`process`], [`fleet`] | proxies that can be stopped and killed |
-//! | [`client`], [`order`], [`operator`], [`ending`], [`stage`] | who does what |
+//! | [`client`], [`order`], [`pack`], [`operator`], [`ending`], [`stage`] | who does what |
 //! | [`judge`] | the stores, for the oracle |
 //! | [`sweep`], [`shrink`], [`pinned`], [`command`] | many seeds; a failing run cut down; runs that went wrong once; the command |
 //! | [`mutant`] | stores that leave out a rule, which must be noticed |
@@ -26,6 +26,7 @@ pub mod meta;
 pub mod mutant;
 pub mod operator;
 pub mod order;
+pub mod pack;
 pub mod pinned;
 pub mod plan;
 pub mod primary;

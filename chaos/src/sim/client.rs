@@ -90,7 +90,7 @@ async fn go_on(stage: &Arc<Stage>, open: Open, plan: ClaimPlan, mut standing_now
 }
 
 /// What an answer means, if earlier sends were in doubt or not.
-fn standing(told: Told, doubt: bool) -> Standing {
+pub(super) fn standing(told: Told, doubt: bool) -> Standing {
     match told {
         Told::Coupon { .. } => Standing::Granted,
         Told::Nothing | Told::Unknown(_) => Standing::Open(true),

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 use super::client::{self, Open, newcomer, send_to};
 use super::operator;
 use super::order::{self, OpenDeed};
+use super::pack::{self, OpenPack};
 use super::stage::Stage;
 use crate::history::Told;
 
@@ -26,7 +27,7 @@ const REFRESHED: Duration = Duration::from_secs(3);
 const NEWCOMERS_MAX: u64 = 400;
 
 /// From the healing to the moment when everything is still.
-pub async fn run(stage: &Arc<Stage>, open: Vec<Open>, deeds: Vec<OpenDeed>) {
+pub async fn run(stage: &Arc<Stage>, open: Vec<Open>, deeds: Vec<OpenDeed>, packs: Vec<OpenPack>) {
     let templates = stage.templates.lock().clone();
     if stage.plan.pauses() {
         // A pause that was on the way for long may arrive after the resumption that its operator sent later.
@@ -50,6 +51,10 @@ pub async fn run(stage: &Arc<Stage>, open: Vec<Open>, deeds: Vec<OpenDeed>) {
     let mut number = 0;
     for template in templates {
         sell_out(stage, template, &mut number).await;
+    }
+    // Not before: a pack of more units than are left is refused for good only when none is.
+    for open in packs {
+        pack::resolve(stage, open, Instant::now() + PATIENCE).await;
     }
     sleep(QUIET).await;
     stage.sim.world().note(format_args!("THE END"));

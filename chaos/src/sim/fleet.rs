@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use prost::Message;
 use scrip_client::{RequestId, TemplateId, UserId};
 use scrip_protocol::frame;
-use scrip_protocol::v1::Response;
+use scrip_protocol::v1::{ClaimPack, Response};
 use scrip_proxy::admin::Health;
 use scrip_proxy::clock::Clock;
 use scrip_proxy::coupon_id::{CouponIds, CouponKey};
@@ -22,6 +22,7 @@ use scrip_proxy::keeper::Quiet;
 use scrip_proxy::operation::{Operation, Operations};
 use scrip_proxy::order::OrderRequest;
 use scrip_proxy::outbox::Outbox;
+use scrip_proxy::pack;
 use scrip_proxy::pipeline::{self, Stores, Tuning};
 use scrip_proxy::refresh::Refresher;
 use scrip_shard_config::Topology;
@@ -57,6 +58,8 @@ pub enum Asked {
     },
     /// Something of an order's coupons.
     Order(OrderRequest),
+    /// A pack.
+    Pack(ClaimPack),
     /// Anything else.
     Operation(Operation),
 }
@@ -77,6 +80,7 @@ struct Node {
     process: Arc<Process>,
     flow: Arc<Flow>,
     operations: ModelOperations,
+    packs: pack::desk::Desk<ModelStores>,
     outbox: Arc<Outbox>,
     waiting: Arc<Mutex<Waiting>>,
 }
@@ -173,13 +177,14 @@ impl Node {
         };
         let all = Stores { stock: stores.clone(), record: stores.clone(), meta: stores.clone() };
         let operations = pipeline::start(&flow, errands, &all, tuning, &health, &tasks);
+        let packs = pack::desk::Desk::new(Arc::clone(&flow), stores.clone(), tasks.clone());
         let every = Duration::from_millis(250);
         let refresher = Refresher::new(Arc::clone(&flow), stores.clone(), stores, health, format!("p{slot}"), every);
         tasks.spawn(refresher.run());
         let outbox = Outbox::new(Arc::clone(&flow.meter), Arc::new(AtomicUsize::new(0)));
         let waiting = Arc::default();
         tasks.spawn(hand_out(Arc::clone(&outbox), Arc::clone(&waiting)));
-        Self { process, flow, operations, outbox, waiting }
+        Self { process, flow, operations, packs, outbox, waiting }
     }
 
     fn ask(&self, asked: Asked, way: Duration, deadline: Duration) -> oneshot::Receiver<Response> {
@@ -192,6 +197,7 @@ impl Node {
             id
         };
         let (flow, operations, outbox) = (Arc::clone(&self.flow), self.operations.clone(), Arc::clone(&self.outbox));
+        let packs = self.packs.clone();
         self.process.tasks().spawn(async move {
             tokio::time::sleep(way).await;
             let now = Instant::now();
@@ -207,6 +213,7 @@ impl Node {
                         operations.start(Operation::Order(request), ticket, deadline);
                     }
                 }
+                Asked::Pack(claim) => packs.start(claim, ticket, deadline),
                 Asked::Operation(operation) => operations.start(operation, ticket, deadline),
             }
         });

@@ -7,6 +7,7 @@ use scrip_client::{Code, TemplateId, UserId};
 use scrip_proxy::store::StockKey;
 use scrip_shard_config::{SubStock, Tail, stock_key};
 
+use super::pack;
 use super::plan::Plan;
 use super::primary::LostStep;
 use super::world::{MIDNIGHT_MS, World};
@@ -32,7 +33,7 @@ pub fn check(world: &mut World, plan: &Plan) -> Vec<String> {
         (issued != row.total_stock).then(text)
     });
     let violations = verdict.violations().into_iter().map(|violation| format!("{:?}: {violation}", violation.kind));
-    violations.chain(unsold).chain(days(world, plan)).collect()
+    violations.chain(unsold).chain(days(world, plan)).chain(pack::torn(world, plan)).collect()
 }
 
 /// Users who got more in one day than the limit a day: the days of the rows, whatever clocks wrote them.
@@ -173,6 +174,8 @@ fn allowances(world: &World, plan: &Plan) -> History {
             Told::NotApplied(Code::SoldOut) if sent.sent_at_us <= last_us => true,
             Told::NotApplied(Code::LimitReached) => world.lost_users.contains(&(request.user, request.template)),
             Told::NotApplied(Code::SoldOut | Code::TemplatePaused) => changes && granted[number],
+            // Of a pack, for the sake of another one of its templates.
+            Told::NotApplied(Code::ClaimEnded) => changes || !world.lost.is_empty(),
             Told::NotApplied(_) | Told::Unknown(_) | Told::Nothing => false,
         };
         let index = history.sent(sent.request, Duration::from_micros(sent.sent_at_us));

@@ -23,6 +23,9 @@ pub struct Plan {
     /// What orders want of the coupons of the clients.
     #[serde(default)]
     pub orders: Vec<OrderPlan>,
+    /// Packs that clients want.
+    #[serde(default)]
+    pub packs: Vec<PackPlan>,
     /// What operators do.
     pub changes: Vec<ChangePlan>,
     /// What breaks.
@@ -114,6 +117,25 @@ pub struct OrderPlan {
     /// How often each act is sent at most, before the end.
     pub sends_max: u32,
     /// The first send of each act goes to two proxies at once.
+    pub doubled: bool,
+}
+
+/// A pack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackPlan {
+    /// When.
+    pub at_ms: u64,
+    /// For which user.
+    pub user: u64,
+    /// The templates, by their indexes, and how many of each.
+    pub items: Vec<(usize, u8)>,
+    /// The deadline of each send.
+    pub deadline_ms: u64,
+    /// How long the caller listens.
+    pub patience_ms: u64,
+    /// How often it is sent at most, before the end.
+    pub sends_max: u32,
+    /// The first send goes to two proxies at once.
     pub doubled: bool,
 }
 

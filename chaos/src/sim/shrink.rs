@@ -37,6 +37,12 @@ pub fn shrink(plan: &Plan, mutant: Option<Mutant>) -> (Plan, Outcome) {
         );
         best = without(
             best,
+            |plan| plan.packs.len(),
+            |plan, at, count| drop(plan.packs.drain(at..at + count)),
+            &mut fails,
+        );
+        best = without(
+            best,
             |plan| plan.claims.len(),
             |plan, at, count| drop(plan.claims.drain(at..at + count)),
             &mut fails,
@@ -81,6 +87,7 @@ fn simpler(mut best: Plan, fails: &mut impl FnMut(&Plan) -> bool) -> Plan {
         candidate.templates.truncate(1);
         candidate.claims.retain(|claim| claim.template == 0);
         candidate.changes.retain(|change| change.template == 0);
+        candidate.packs.retain(|pack| pack.items.iter().all(|(template, _)| *template == 0));
         if fails(&candidate) {
             best = candidate;
         }

@@ -16,7 +16,7 @@ use super::fault::{Trigger, When, strike};
 use super::fleet::{Asked, Fleet, Heard};
 use super::plan::Plan;
 use super::world::Sim;
-use super::{client, ending, operator, order};
+use super::{client, ending, operator, order, pack};
 
 /// How often copies of the stores are taken: what a replica has lags by up to this, and by multiples of it.
 const COPY_EVERY: Duration = Duration::from_millis(120);
@@ -113,6 +113,10 @@ pub async fn run(stage: Arc<Stage>) {
     for index in 0..stage.plan.orders.len() {
         orders.spawn(order::order(Arc::clone(&stage), index, begun));
     }
+    let mut packs = JoinSet::new();
+    for index in 0..stage.plan.packs.len() {
+        packs.spawn(pack::pack(Arc::clone(&stage), index, begun));
+    }
     let mut operators = JoinSet::new();
     for index in 0..stage.plan.changes.len() {
         operators.spawn(operator::change(Arc::clone(&stage), index, begun));
@@ -136,10 +140,15 @@ pub async fn run(stage: Arc<Stage>) {
     while let Some(order) = orders.join_next().await {
         deeds.extend(order.unwrap_or_default());
     }
+    let mut open_packs = Vec::new();
+    while let Some(pack) = packs.join_next().await {
+        open_packs.extend(pack.ok().flatten());
+    }
     while operators.join_next().await.is_some() {}
     open.sort_by_key(|open: &client::Open| open.request);
     deeds.sort_by_key(|open: &order::OpenDeed| open.deed);
-    ending::run(&stage, open, deeds).await;
+    open_packs.sort_by_key(|open: &pack::OpenPack| open.index);
+    ending::run(&stage, open, deeds, open_packs).await;
 }
 
 async fn strike_at(stage: Arc<Stage>, number: usize, begun: Instant, at_ms: u64) {

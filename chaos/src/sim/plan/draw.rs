@@ -1,6 +1,7 @@
 //! From a seed to a plan.
 
 mod order;
+mod pack;
 
 use super::{Change, ChangePlan, ClaimPlan, Plan, Size, TemplatePlan};
 use crate::sim::dice::Dice;
@@ -37,12 +38,14 @@ pub(super) fn plan(seed: u64) -> Plan {
     let count = if dice.chance(60) { 0 } else { dice.within(1..=6) };
     let faults = (0..count).map(|_| fault(dice, size, span_ms)).collect();
     let orders = order::orders(&mut Dice::apart(seed, 6), &claims, &mut templates, span_ms);
+    let packs = pack::packs(&mut Dice::apart(seed, 20), &claims, &mut templates, span_ms);
     Plan {
         seed,
         size,
         templates,
         claims,
         orders,
+        packs,
         changes,
         faults,
         heal_at_ms: BEGIN_MS + span_ms + dice.within(0..=1_500),

@@ -27,8 +27,8 @@ impl fmt::Display for Plan {
             let (number, total, limit) = (index + 1, template.total, template.limit);
             writeln!(f, "  template {number}: {total} units, {limit} a user{day}{budget}")?;
         }
-        let (claims, orders) = (self.claims.len(), self.orders.len());
-        writeln!(f, "  {claims} claims, {orders} orders, healed at {} ms", self.heal_at_ms)?;
+        let (claims, orders, packs) = (self.claims.len(), self.orders.len(), self.packs.len());
+        writeln!(f, "  {claims} claims, {orders} orders, {packs} packs, healed at {} ms", self.heal_at_ms)?;
         for change in &self.changes {
             let template = change.template + 1;
             match change.change {
