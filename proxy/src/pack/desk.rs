@@ -1,26 +1,25 @@
 //! One pack from its request to its answer: a task of its own, in one straight line. Where it may be killed is in the table of
 //! [`pack`](crate::pack).
 
+mod templates;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+use scrip_protocol::TemplateId;
 use scrip_protocol::code::Fault;
 use scrip_protocol::v1::response::Result as Answer;
 use scrip_protocol::v1::{ClaimPack, Code, Coupon, PackCoupons, PackRefusal};
-use scrip_protocol::{RequestId, TemplateId, UserId};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
 use super::stock::{Stock, give_back, take, wait};
 use super::{Item, Outcome, Pack, PackTask, Verdict};
 use crate::claim::{Unit, as_told};
-use crate::flow::{Flow, needs_verifying};
+use crate::flow::Flow;
 use crate::outbox::Ticket;
-use crate::refusal::{Effect, Refusal};
 use crate::stock_lane::jitter;
-use crate::store::pack::{PackItems, PackKey};
 use crate::store::{CouponRow, MetaStore};
 use crate::tasks::Tasks;
-use crate::template::Template;
 
 /// Before a pack that had to give units back, or lost them to a fence, tries again.
 const PAUSE_FIRST: Duration = Duration::from_millis(2);
@@ -148,48 +147,6 @@ impl<M: MetaStore> Desk<M> {
         }
     }
 
-    /// The pack that is asked for, its templates as meta or the snapshot has them.
-    async fn read(&self, claim: &ClaimPack, deadline: Instant) -> Result<Pack, Stop> {
-        let invalid = |error: &dyn std::fmt::Display| Stop::of(Code::InvalidRequest, error.to_string());
-        let request = RequestId::try_from_slice(&claim.request_id).map_err(|error| invalid(&error))?;
-        let mut counts = Vec::with_capacity(claim.items.len());
-        for item in &claim.items {
-            let template = TemplateId::try_new(item.template_id).map_err(|error| invalid(&error))?;
-            counts.push((template, u8::try_from(item.count).unwrap_or(u8::MAX)));
-        }
-        let kept = PackItems::try_new(counts.iter().copied()).map_err(|error| invalid(&error))?;
-        let mut items = Vec::with_capacity(counts.len());
-        for (id, count) in counts {
-            let known = timeout_at(deadline, self.known(id)).await;
-            let late = || Stop::about(id, Code::DeadlineExceeded, "the deadline passed before it was read");
-            items.push(Item { template: known.unwrap_or_else(|_| Err(late()))?, count });
-        }
-        Ok(Pack { key: PackKey { user: UserId(claim.user_id), request }, items, kept })
-    }
-
-    /// What an operator may just have changed through another proxy is asked of meta.
-    async fn known(&self, id: TemplateId) -> Result<Arc<Template>, Stop> {
-        if let Some(known) = self.flow.templates.get(id).filter(|template| !needs_verifying(template)) {
-            return Ok(known);
-        }
-        let of_meta = |error| {
-            let Refusal { code, detail } = Refusal::of_meta(&error, Effect::Read);
-            Stop::about(id, code, &detail)
-        };
-        self.flow.templates.apply(vec![self.meta.template(id).await.map_err(of_meta)?]);
-        let gone = || Stop::about(id, Code::TemplateNotFound, Code::TemplateNotFound.cause());
-        self.flow.templates.get(id).ok_or_else(gone)
-    }
-
-    /// The same pack, its templates as they stand now.
-    fn begun_again(&self, pack: &Pack) -> Pack {
-        let now = |item: &Item| {
-            let template = self.flow.templates.get(item.id()).unwrap_or_else(|| Arc::clone(&item.template));
-            Item { template, count: item.count }
-        };
-        Pack { key: pack.key, items: pack.items.iter().map(now).collect(), kept: pack.kept.clone() }
-    }
-
     /// Why its templates refuse it now.
     fn refusal(&self, pack: &Pack) -> Option<Stop> {
         let now_ms = self.flow.clock.now_ms();
@@ -263,3 +220,6 @@ fn stop(outcome: Outcome) -> Stop {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

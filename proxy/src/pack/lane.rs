@@ -15,24 +15,22 @@
 //! Cancelling the lane is a crash: the transaction in flight commits or not, its units are used or return with a settle.
 
 mod end;
+mod read;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustc_hash::{FxHashMap, FxHashSet};
 use scrip_protocol::v1::Code;
-use scrip_protocol::{TemplateId, UserId};
 use tokio::time::{Instant, sleep};
 
-use super::plan::{Coupons, Plan, plan};
-use super::{Outcome, PackTask};
+use super::PackTask;
 use crate::admin::Health;
 use crate::dial::{STUCK_AFTER, dial};
 use crate::flow::{Flow, PackQueue};
 use crate::gate::Latch;
 use crate::pace::{Pace, PaceLimits};
-use crate::store::pack::{NewPack, PackItems, PackKey, PackRow, PackWriter};
-use crate::store::{NewCoupon, RecordError, StoreError};
+use crate::store::RecordError;
+use crate::store::pack::{NewPack, PackWriter};
 use crate::watch::watch;
 
 /// How often one group is tried before its packs are refused as contended.
@@ -47,13 +45,6 @@ const UNREACHED: &str = "the primary of this user cannot be written to";
 
 /// The connection was lost, or never made.
 struct Lost;
-
-/// What was read for a group.
-#[derive(Default)]
-struct Read {
-    packs: FxHashMap<PackKey, PackItems>,
-    coupons: Coupons,
-}
 
 /// The lane of one primary.
 #[derive(Debug)]
@@ -146,121 +137,6 @@ impl<W: PackWriter> PackLane<W> {
         Ok(())
     }
 
-    /// What is there of the group, and the connection that says so; `None`: it changed midway. What a transaction of unknown
-    /// outcome may yet write is read under a lock, which waits for it.
-    async fn read(&mut self) -> Result<Option<(Read, u64)>, Lost> {
-        let (mut read, mut connection) = (Read::default(), None);
-        for lock in [true, false] {
-            let tasks = || self.group.iter().filter(|task| task.burned == lock);
-            let keys: Vec<PackKey> = tasks().map(|task| task.pack.key).collect();
-            let pairs: Vec<(UserId, TemplateId)> = tasks().flat_map(pairs).collect();
-            if keys.is_empty() {
-                continue;
-            }
-            let Self { flow, writer, index, latch, group, .. } = self;
-            let queue = &flow.packs[*index];
-            let sent = Instant::now();
-            let call = async {
-                // In this order: see `plan`.
-                let packs = writer.packs(&keys, lock).await?;
-                let first = writer.connection();
-                let coupons = writer.look_up(&pairs, lock).await?;
-                Ok::<_, StoreError>((packs, coupons, [first, writer.connection()]))
-            };
-            let found = watch(call, |_| {
-                end_late(group);
-                sweep_queue(queue, latch);
-            })
-            .await;
-            flow.meter.stages.pack_read.record(sent.elapsed(), keys.len());
-            let (packs, coupons, connections) = match found {
-                Ok(found) => found,
-                Err(error) => return self.lost(&error).map(|()| None),
-            };
-            let expected = *connection.get_or_insert(connections[0]);
-            if connections != [expected; 2] {
-                return Ok(None);
-            }
-            read.packs.extend(packs.into_iter().map(|PackRow { key, items }| (key, items)));
-            // The same pair under a lock and without one: each time all of its coupons.
-            let mut by_pair = Coupons::default();
-            coupons.into_iter().for_each(|row| by_pair.entry((row.user, row.template)).or_default().push(row));
-            read.coupons.extend(by_pair);
-        }
-        Ok(connection.map(|connection| (read, connection)))
-    }
-
-    /// Ends what needs no transaction, and gives the packs of the others. Of several packs of one request, or with a template of one
-    /// user, only the first is tried now; the others read what became of it. What is left in the group beyond that goes back to the queue.
-    fn plan(&mut self, read: &Read, connection: u64, now_ms: u64) -> Vec<NewPack> {
-        let (mut packs, mut rows) = (Vec::new(), 0);
-        let mut taken: FxHashSet<(UserId, TemplateId)> = FxHashSet::default();
-        let mut asked: FxHashSet<PackKey> = FxHashSet::default();
-        let mut kept = Vec::with_capacity(self.group.len());
-        for mut task in std::mem::take(&mut self.group) {
-            if task.is_ended() {
-                continue;
-            }
-            let is_double = asked.contains(&task.pack.key) || pairs(&task).any(|pair| taken.contains(&pair));
-            let count = task.all_units().count();
-            if is_double || (rows > 0 && rows + count > self.rows_max) {
-                self.put_back(task);
-                continue;
-            }
-            match plan(&task.pack, read.packs.get(&task.pack.key), &read.coupons, now_ms) {
-                Plan::Found(rows) => task.end(Outcome::Found(rows)),
-                Plan::Reused => task.end(Outcome::Reused),
-                Plan::Again => kept.push(task),
-                // Its day may end before the transaction does that was sent.
-                Plan::Refuse(_, code) if task.burned && code != Code::LimitReached => task.fail(code, code.cause()),
-                Plan::Refuse(template, code) => task.end(Outcome::Refused(template, code)),
-                Plan::Record(_) if !task.fenced.is_empty() => task.expel(),
-                Plan::Record(numbers) => match self.new_pack(&task, &numbers, connection, now_ms) {
-                    None => task.end(Outcome::Absent),
-                    Some(pack) => {
-                        taken.extend(pairs(&task));
-                        asked.insert(task.pack.key);
-                        rows += count;
-                        packs.push(pack);
-                        kept.push(task);
-                    }
-                },
-            }
-        }
-        self.group = kept;
-        packs
-    }
-
-    /// `None`: it holds no units.
-    fn new_pack(&self, task: &PackTask, numbers: &[u16], seen_on: u64, now_ms: u64) -> Option<NewPack> {
-        let pack = &task.pack;
-        let mut coupons = Vec::new();
-        for ((item, units), first) in pack.items.iter().zip(task.units.as_ref()?).zip(numbers) {
-            for ((unit, request), nth) in units.iter().zip(item.requests(pack.key.request)).zip(0..) {
-                coupons.push(NewCoupon {
-                    user: pack.key.user,
-                    template: item.id(),
-                    seq: first + nth,
-                    seen_on,
-                    request,
-                    sub_stock: unit.key.sub_stock,
-                    epoch: unit.epoch,
-                    stripe: self.stripe % item.template.record.stripes.max(1),
-                    claimed_at_ms: now_ms,
-                });
-            }
-        }
-        let row = PackRow { key: pack.key, items: pack.kept.clone() };
-        Some(NewPack { row, claimed_at_ms: now_ms, coupons })
-    }
-
-    fn put_back(&self, mut task: PackTask) {
-        task.since = Instant::now();
-        if let Err(mut task) = self.queue().tasks.push(task) {
-            task.fail(Code::Overloaded, "the queue to the primary of this user is full");
-        }
-    }
-
     async fn record(&mut self, packs: &[NewPack]) -> Result<(), RecordError> {
         let Self { flow, writer, index, latch, pace, group, .. } = self;
         let queue = &flow.packs[*index];
@@ -286,11 +162,6 @@ impl<W: PackWriter> PackLane<W> {
         }
         result
     }
-}
-
-/// The user's templates that it is about.
-fn pairs(task: &PackTask) -> impl Iterator<Item = (UserId, TemplateId)> {
-    task.pack.items.iter().map(|item| (task.pack.key.user, item.id()))
 }
 
 fn end_late(group: &mut [PackTask]) {

@@ -81,4 +81,4 @@ fn first_number(item: &Item, rows: &[CouponRow], now_ms: u64) -> Result<u16, (Te
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -9,6 +9,7 @@ cases! {
     the_command_line_quotes_by_rules_from_a_file on Scene::shared;
     the_command_line_issues_in_bulk on Scene::shared;
     the_command_line_makes_and_claims_codes on Scene::shared;
+    the_command_line_claims_packs on Scene::shared;
 }
 
 async fn own(server: std::path::PathBuf) -> Scene {
@@ -103,6 +104,24 @@ mod cases {
         );
         let shown = run(scene, "scrip", &["quote", "--user", "777003", "--order", order]).await;
         assert!(shown.status.success() && text(&shown).contains("payable_minor: 41120"), "{}", text(&shown));
+    }
+
+    pub(super) async fn the_command_line_claims_packs(scene: &Scene) {
+        let (tea, cake) = (scene.template(10, 4).await, scene.template(1, 1).await);
+        let (two, one) = (format!("{tea}:2"), cake.to_string());
+        let claim = async |user, item| {
+            let arguments = ["--json", "claim-pack", "--user", user, "--item", item, "--item", &one];
+            let output = run(scene, "scrip", &arguments).await;
+            let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+            (output.status.code(), answer)
+        };
+        let (code, claimed) = claim("777004", &two).await;
+        let templates =
+            claimed["coupons"].as_array().map(|coupons| coupons.iter().map(|one| &one["template"]).collect());
+        assert_eq!((code, templates), (Some(0), Some(vec![&tea.get().into(), &tea.get().into(), &cake.get().into()])));
+        let (code, refused) = claim("777005", &two).await;
+        assert_eq!((code, &refused["error"]["template"]), (Some(1), &cake.get().into()), "{refused}");
+        assert_eq!(claim("777005", "7:many").await.0, Some(2));
     }
 
     pub(super) async fn the_command_line_creates_claims_and_lists(scene: &Scene) {

@@ -19,8 +19,8 @@ fn id(template: u32) -> TemplateId {
     TemplateId::try_new(template).expect("not 0")
 }
 
-/// Two of template 9 and one of template 7. Of either a user may have three, and of template 7 one a day.
-fn pack() -> Pack {
+/// One primary, one shard.
+pub(in crate::pack) fn topology() -> Arc<Topology> {
     let address = |port| Address::Tcp { host: "127.0.0.1".to_owned(), port };
     let text = local(&Local {
         version: 1,
@@ -33,8 +33,11 @@ fn pack() -> Pack {
         virtual_nodes: 8,
         stock: StockSpec::default(),
     });
-    let topology = Topology::parse(&text, Path::new("/"), &|_| None).expect("a topology");
-    let templates = Templates::new(Arc::new(topology));
+    Arc::new(Topology::parse(&text, Path::new("/"), &|_| None).expect("a topology"))
+}
+
+/// Two of template 9 and one of template 7. Of either a user may have three, and of template 7 one a day.
+pub(in crate::pack) fn pack(templates: &Templates) -> Pack {
     let record = |template, per_user_daily_limit| TemplateRecord {
         template: id(template),
         definition: TemplateDefinition { per_user_limit: 3, per_user_daily_limit, ..TemplateDefinition::default() },
@@ -70,7 +73,11 @@ fn check(there: Option<&[(u32, u8)]>, rows: &[CouponRow], expect: Plan) {
     let there = there.map(|items| PackItems::try_new(items.iter().map(|&(of, count)| (id(of), count))).expect("items"));
     let mut coupons = Coupons::default();
     rows.iter().for_each(|row| coupons.entry((row.user, row.template)).or_default().push(*row));
-    assert_eq!(plan(&pack(), there.as_ref(), &coupons, NOW_MS), expect, "{there:?} {rows:?}");
+    assert_eq!(
+        plan(&pack(&Templates::new(topology())), there.as_ref(), &coupons, NOW_MS),
+        expect,
+        "{there:?} {rows:?}"
+    );
 }
 
 #[test]
