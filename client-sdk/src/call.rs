@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use prost::Message;
+use scrip_protocol::UserId;
 use scrip_protocol::frame;
 use scrip_protocol::limits::DEADLINE_MAX_MS;
 use scrip_protocol::v1::request::Operation as Wire;
@@ -14,6 +15,7 @@ use crate::delivery::Sink;
 use crate::failure::Failure;
 use crate::quote::Combination;
 use crate::reply::Answer;
+use crate::writes::Written;
 
 #[derive(Debug)]
 pub(crate) struct Call {
@@ -74,6 +76,45 @@ impl Call {
             },
         };
         Request { id, deadline_ms: left_ms as u32, operation: Some(operation) }
+    }
+
+    /// What it may have changed that reads show.
+    pub(crate) fn written(&self) -> Option<Written> {
+        let user = |id| Some(Written::User(UserId(id)));
+        match &self.operation {
+            Operation::Claim(claim) => Some(Written::User(claim.user())),
+            Operation::Other(operation) => match &**operation {
+                Wire::Claim(claim) => user(claim.user_id),
+                Wire::ClaimByCode(claim) => user(claim.user_id),
+                Wire::ClaimPack(claim) => user(claim.user_id),
+                Wire::LockCoupons(lock) => user(lock.user_id),
+                Wire::RedeemCoupons(redeem) => user(redeem.user_id),
+                Wire::UnlockCoupons(unlock) => user(unlock.user_id),
+                Wire::ReturnCoupons(back) => user(back.user_id),
+                Wire::CreateTemplate(_) | Wire::SetTemplateStatus(_) | Wire::Replenish(_) => Some(Written::Templates),
+                Wire::Hello(_)
+                | Wire::Ping(_)
+                | Wire::GetClaim(_)
+                | Wire::ListCoupons(_)
+                | Wire::CountCoupons(_)
+                | Wire::GetCoupon(_)
+                | Wire::Quote(_)
+                | Wire::GetTemplate(_)
+                | Wire::ListTemplates(_)
+                | Wire::CreateBulkJob(_)
+                | Wire::AddBulkUsers(_)
+                | Wire::StartBulkJob(_)
+                | Wire::SetBulkJobState(_)
+                | Wire::GetBulkJob(_)
+                | Wire::ListBulkJobs(_)
+                | Wire::ListBulkResults(_)
+                | Wire::CreateCodeBatch(_)
+                | Wire::GetCodeBatch(_)
+                | Wire::ListCodeBatches(_)
+                | Wire::RevokeCodeBatch(_)
+                | Wire::ExportCodes(_) => None,
+            },
+        }
     }
 
     /// Whether an attempt without an answer leaves something in doubt: reading twice does no harm.

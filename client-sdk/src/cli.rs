@@ -54,6 +54,9 @@ fn start(arguments: Arguments) -> Result<Value, Trouble> {
         if let Some(deadline) = arguments.connection.deadline {
             client = client.with_deadline(deadline);
         }
+        if let Some(max_staleness) = arguments.connection.max_staleness {
+            client = client.with_max_staleness(max_staleness);
+        }
         let result = command::run(&client, arguments.command).await;
         client.close().await;
         result
@@ -93,4 +96,10 @@ fn announce(request_id: scrip_client::RequestId) {
 
 fn applied(what: &str, value: Value) -> Value {
     json!({ "disposition": "applied", what: value })
+}
+
+/// The same of a read that a replica may have served; 0: the primary did.
+fn read(what: &str, value: Value, staleness: Option<Duration>) -> Value {
+    let staleness_ms = staleness.map_or(0, |staleness| staleness.as_millis() as u64);
+    json!({ "disposition": "applied", "staleness_ms": staleness_ms, what: value })
 }

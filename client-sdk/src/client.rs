@@ -22,6 +22,7 @@ use crate::failure::Failure;
 use crate::link::{Status, session};
 use crate::reply::Outcome;
 use crate::shared::{Shared, sweep};
+use crate::writes::Reads;
 
 mod bulk;
 mod coupons;
@@ -49,6 +50,7 @@ const DEADLINE_MAX: Duration = Duration::from_secs(60);
 pub struct Client {
     handle: Arc<Handle>,
     deadline: Option<Duration>,
+    max_staleness: Option<Duration>,
 }
 
 /// Ends the tasks with the last clone.
@@ -96,13 +98,29 @@ impl Client {
         let (shared, stop) = (Arc::clone(&handle.shared), handle.stop.clone());
         handle.tasks.spawn_on(async move { stop.run_until_cancelled(sweep::run(&shared)).await }, runtime);
         handle.tasks.close();
-        Self { handle: Arc::new(handle), deadline: None }
+        Self { handle: Arc::new(handle), deadline: None, max_staleness: None }
     }
 
     /// The same client with another deadline over all attempts, for every operation.
     #[must_use]
     pub fn with_deadline(&self, deadline: Duration) -> Self {
-        Self { handle: Arc::clone(&self.handle), deadline: Some(deadline) }
+        Self { deadline: Some(deadline), ..self.clone() }
+    }
+
+    /// The same client, whose reads of coupons and templates (listings, counts, [`get_coupon`](Self::get_coupon),
+    /// [`find_coupon`](Self::find_coupon), [`get_template`](Self::get_template)) replicas may serve that are so stale: what was
+    /// acknowledged longer ago is there. At most ten minutes; zero: the primary, as without it.
+    ///
+    /// What this client and its clones have written is always there: after a write of a user, reads of that user ask for what is
+    /// fresher than the write. What other clients have written may be missing for as long as `max_staleness`.
+    #[must_use]
+    pub fn with_max_staleness(&self, max_staleness: Duration) -> Self {
+        Self { max_staleness: Some(max_staleness), ..self.clone() }
+    }
+
+    /// The staleness that a read may ask for, in milliseconds.
+    fn staleness_ms(&self, reads: Reads) -> u32 {
+        self.max_staleness.map_or(0, |max| self.shared().writes.bound_ms(reads, max, Instant::now()))
     }
 
     /// Closes all connections, also for every clone, and waits until all tasks have ended. What is in flight ends as unknown.

@@ -133,6 +133,8 @@ pub struct CouponCounts {
     pub used: u32,
     /// Whose time is over.
     pub expired: u32,
+    /// A replica served it, and it holds everything that was acknowledged until so long ago. `None`: the primary served it.
+    pub staleness: Option<Duration>,
 }
 
 impl CouponQuery {
@@ -181,6 +183,8 @@ pub struct CouponPage {
     pub coupons: Vec<Coupon>,
     /// Where the next page begins; none: this was the last.
     pub next: Option<CouponCursor>,
+    /// A replica served it, and it holds everything that was acknowledged until so long ago. `None`: the primary served it.
+    pub staleness: Option<Duration>,
 }
 
 impl Coupon {
@@ -213,17 +217,17 @@ impl CouponOrder {
 }
 
 impl CouponCounts {
-    pub(crate) fn from_wire(wire: v1::CouponCounts) -> Self {
+    pub(crate) fn from_wire(wire: v1::CouponCounts, staleness: Option<Duration>) -> Self {
         let v1::CouponCounts { unused, locked, used, expired } = wire;
-        Self { unused, locked, used, expired }
+        Self { unused, locked, used, expired, staleness }
     }
 }
 
 impl CouponPage {
-    pub(crate) fn from_wire(wire: v1::CouponPage) -> Result<Self, Malformed> {
+    pub(crate) fn from_wire(wire: v1::CouponPage, staleness: Option<Duration>) -> Result<Self, Malformed> {
         let coupons = wire.coupons.into_iter().map(Coupon::from_wire).collect::<Result<_, _>>()?;
         let next = (!wire.next_cursor.is_empty()).then_some(CouponCursor(wire.next_cursor));
-        Ok(Self { coupons, next })
+        Ok(Self { coupons, next, staleness })
     }
 }
 

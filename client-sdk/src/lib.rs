@@ -30,6 +30,7 @@
 //! | `shared`   | picks connections; `shared/outcome` decides what becomes of a call after an attempt |
 //! | `policy`   | what each code means for the next attempt: the only place                           |
 //! | `link`     | one connection: queue, table of requests in flight, session, handshake              |
+//! | `writes`   | when users were last written, so that reads from replicas show it                    |
 //! | `call`, `delivery`, `reply`, `table`, `room`, `budget`, `dice` | parts of the above              |
 
 pub mod blocking;
@@ -59,6 +60,7 @@ mod shared;
 mod stream;
 mod table;
 mod template;
+mod writes;
 
 pub use bulk::{
     BulkCursor, BulkJob, BulkJobPage, BulkJobQuery, BulkJobState, BulkList, BulkOutcome, BulkProgress, BulkResult,

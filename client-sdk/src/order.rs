@@ -1,5 +1,7 @@
 //! What orders do with coupons, as callers see it.
 
+use std::time::Duration;
+
 use scrip_protocol::v1;
 use scrip_protocol::{CouponId, OrderId};
 
@@ -22,6 +24,8 @@ pub struct CouponHistory {
     pub coupon: Coupon,
     /// Oldest first.
     pub steps: Vec<CouponStep>,
+    /// A replica served it, and it holds everything that was acknowledged until so long ago. `None`: the primary served it.
+    pub staleness: Option<Duration>,
 }
 
 /// One line of a coupon's operation log.
@@ -64,10 +68,10 @@ pub enum StepKind {
 }
 
 impl CouponHistory {
-    pub(crate) fn from_wire(wire: v1::CouponHistory) -> Result<Self, Malformed> {
+    pub(crate) fn from_wire(wire: v1::CouponHistory, staleness: Option<Duration>) -> Result<Self, Malformed> {
         let coupon = wire.coupon.ok_or(Malformed("the history of no coupon"))?;
         let steps = wire.steps.into_iter().map(CouponStep::from_wire).collect::<Result<_, _>>()?;
-        Ok(Self { coupon: Coupon::from_wire(coupon)?, steps })
+        Ok(Self { coupon: Coupon::from_wire(coupon)?, steps, staleness })
     }
 }
 

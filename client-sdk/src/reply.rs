@@ -94,10 +94,11 @@ fn outcome(response: Response) -> Result<Outcome, Malformed> {
         Ok(Code::DuplicateCorrelationId) => return Err(Malformed("a duplicate of an id that is never used twice")),
         Ok(_) | Err(_) => return Ok(Err(failure(response))),
     }
+    let staleness = (response.staleness_ms > 0).then(|| Duration::from_millis(response.staleness_ms.into()));
     Ok(Ok(match response.result {
         Some(Wire::Coupon(coupon)) => Answer::Coupon(Coupon::from_wire(coupon)?),
-        Some(Wire::CouponPage(page)) => Answer::CouponPage(CouponPage::from_wire(page)?),
-        Some(Wire::CouponCounts(counts)) => Answer::CouponCounts(CouponCounts::from_wire(counts)),
+        Some(Wire::CouponPage(page)) => Answer::CouponPage(CouponPage::from_wire(page, staleness)?),
+        Some(Wire::CouponCounts(counts)) => Answer::CouponCounts(CouponCounts::from_wire(counts, staleness)),
         Some(Wire::OrderCoupons(order)) => {
             Answer::OrderCoupons(order.coupons.into_iter().map(Coupon::from_wire).collect::<Result<_, _>>()?)
         }
@@ -105,9 +106,9 @@ fn outcome(response: Response) -> Result<Outcome, Malformed> {
             Answer::PackCoupons(pack.coupons.into_iter().map(Coupon::from_wire).collect::<Result<_, _>>()?)
         }
         Some(Wire::QuoteResult(quote)) => Answer::Quote(Box::new(Quote::from_wire(*quote)?)),
-        Some(Wire::CouponHistory(history)) => Answer::CouponHistory(CouponHistory::from_wire(history)?),
+        Some(Wire::CouponHistory(history)) => Answer::CouponHistory(CouponHistory::from_wire(history, staleness)?),
         Some(Wire::Template(template)) => Answer::Template(Box::new(Template::from_wire(*template)?)),
-        Some(Wire::TemplatePage(page)) => Answer::TemplatePage(TemplatePage::from_wire(page)?),
+        Some(Wire::TemplatePage(page)) => Answer::TemplatePage(TemplatePage::from_wire(page, staleness)?),
         Some(Wire::StockChange(change)) => Answer::StockChange(StockChange::from_wire(change)?),
         Some(Wire::BulkJob(job)) => Answer::BulkJob(BulkJob::from_wire(&job)?),
         Some(Wire::BulkUsersAdded(added)) => {

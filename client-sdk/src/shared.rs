@@ -15,6 +15,7 @@ use crate::error::ProxyFailure;
 use crate::failure::Failure;
 use crate::link::{Link, NotTaken, Status, Unwritten};
 use crate::room::Room;
+use crate::writes::Writes;
 
 mod outcome;
 pub(crate) mod sweep;
@@ -32,6 +33,7 @@ pub(crate) struct Shared {
     /// The sweep is running. Whoever gives it something to watch makes sure of that.
     sweeping: AtomicBool,
     sweep: Notify,
+    pub(crate) writes: Writes,
     /// A link changed its status.
     changed: watch::Sender<()>,
 }
@@ -50,6 +52,7 @@ impl Shared {
             config,
             sweeping: AtomicBool::new(false),
             sweep: Notify::new(),
+            writes: Writes::new(now),
             changed: watch::Sender::new(()),
         }
     }

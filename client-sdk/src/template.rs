@@ -1,5 +1,7 @@
 //! Templates as callers see them.
 
+use std::time::Duration;
+
 use scrip_protocol::TemplateId;
 use scrip_protocol::v1;
 
@@ -101,6 +103,8 @@ pub struct TemplatePage {
     pub templates: Vec<Template>,
     /// Ask for those after this one; none: this was the last page.
     pub next: Option<TemplateId>,
+    /// A replica served it, and it holds everything that was acknowledged until so long ago. `None`: the primary served it.
+    pub staleness: Option<Duration>,
 }
 
 /// What a replenishment did.
@@ -197,9 +201,9 @@ impl Template {
 }
 
 impl TemplatePage {
-    pub(crate) fn from_wire(wire: v1::TemplatePage) -> Result<Self, Malformed> {
+    pub(crate) fn from_wire(wire: v1::TemplatePage, staleness: Option<Duration>) -> Result<Self, Malformed> {
         let templates = wire.templates.into_iter().map(Template::from_wire).collect::<Result<_, _>>()?;
-        Ok(Self { templates, next: TemplateId::try_new(wire.next_after_template_id).ok() })
+        Ok(Self { templates, next: TemplateId::try_new(wire.next_after_template_id).ok(), staleness })
     }
 }
 

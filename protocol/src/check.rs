@@ -32,13 +32,13 @@ pub use order::{
 pub use pack::check_claim_pack;
 pub use quote::check_quote;
 pub use request::{
-    check_claim, check_create_template, check_get_claim, check_get_template, check_hello, check_list_coupons,
-    check_list_templates, check_replenish, check_request, check_set_template_status,
+    check_claim, check_count_coupons, check_create_template, check_get_claim, check_get_template, check_hello,
+    check_list_coupons, check_list_templates, check_replenish, check_request, check_set_template_status,
 };
 pub use response::check_response;
 
 use crate::id::{BulkJobId, CodeBatchId, RequestId, TemplateId};
-use crate::limits::{DETAIL_LEN_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, VALUE_LEN_MAX};
+use crate::limits::{DETAIL_LEN_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, STALENESS_MAX_MS, VALUE_LEN_MAX};
 
 /// One field that is not as it must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,6 +117,10 @@ impl Violations {
         if CodeBatchId::try_new(id).is_err() {
             self.add(field, id, "give the id that CreateCodeBatch answered");
         }
+    }
+
+    fn max_staleness_ms(&mut self, value: u32) {
+        self.range("max_staleness_ms", value, 0..=STALENESS_MAX_MS);
     }
 
     fn page_size(&mut self, value: u32) {

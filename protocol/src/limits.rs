@@ -35,6 +35,8 @@ limits! {
         "one length prefix taking all memory";
     DEADLINE_DEFAULT_MS: u32 = 500, "milliseconds",
         "a caller that names no deadline waiting for ever";
+    STALENESS_MAX_MS: u32 = 600_000, "milliseconds",
+        "a read that takes a replica which has been behind for hours as fresh";
     DEADLINE_MAX_MS: u32 = 60_000, "milliseconds",
         "forgotten requests filling the queues of a proxy";
     RETRY_AFTER_MAX_MS: u32 = 60_000, "milliseconds",

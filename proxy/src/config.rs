@@ -27,7 +27,7 @@ use scrip_shard_config::Violation;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-pub use keys::{Caller, Events, LaneCounts, Limits, Log, Patrol, Record, Stock, Templates};
+pub use keys::{Caller, Events, LaneCounts, Limits, Log, Patrol, Record, Replicas, Stock, Templates};
 pub use reference::{example, markdown};
 
 use crate::coupon_id::CouponKey;
@@ -36,7 +36,8 @@ use reader::{Context, Reader};
 /// Bytes of a configuration file. Prevents reading something else (a log, a device) into memory.
 const FILE_LEN_MAX: u64 = 1 << 20;
 
-const SECTIONS: [&str; 9] = ["caller", "limits", "lanes", "stock", "record", "templates", "events", "patrol", "log"];
+const SECTIONS: [&str; 10] =
+    ["caller", "limits", "lanes", "stock", "record", "replicas", "templates", "events", "patrol", "log"];
 
 /// A checked configuration. Paths are joined to the folder of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +66,8 @@ pub struct Config {
     pub stock: Stock,
     /// The MySQL primaries.
     pub record: Record,
+    /// Replicas.
+    pub replicas: Replicas,
     /// Templates.
     pub templates: Templates,
     /// Events.
@@ -181,6 +184,7 @@ fn read_table<'a>(reader: &mut Reader<'a>, table: &DeTable<'a>) -> Option<Config
     let lanes = section!("lanes", LaneCounts);
     let stock = section!("stock", Stock);
     let record = section!("record", Record);
+    let replicas = section!("replicas", Replicas);
     let templates = section!("templates", Templates);
     let events = section!("events", Events);
     let patrol = section!("patrol", Patrol);
@@ -199,6 +203,7 @@ fn read_table<'a>(reader: &mut Reader<'a>, table: &DeTable<'a>) -> Option<Config
         lanes: lanes?,
         stock: stock?,
         record: record?,
+        replicas: replicas?,
         templates: templates?,
         events: events?,
         patrol: patrol?,

@@ -35,6 +35,7 @@ use crate::meter::Meter;
 use crate::outbox::Ticket;
 use crate::pack::hand::Taken;
 use crate::queue::Queue;
+use crate::replica::Replicas;
 use crate::store::{CouponRow, Release};
 use crate::template::{SlotState, Template, Templates};
 
@@ -140,6 +141,8 @@ pub struct Flow {
     pub clock: Clock,
     /// Public ids of coupons.
     pub coupon_ids: CouponIds,
+    /// Which replicas may serve reads.
+    pub replicas: Replicas,
     /// What is counted.
     pub meter: Arc<Meter>,
     limits: FlowLimits,
@@ -178,6 +181,8 @@ impl Flow {
             record,
             primary_index: primary_index(&topology),
             templates: Templates::new(Arc::clone(&topology)),
+            // The seed of this run is one that no other run has.
+            replicas: Replicas::new(&topology, seed),
             topology,
             clock,
             coupon_ids,

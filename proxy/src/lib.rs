@@ -26,6 +26,7 @@
 //! | [`patrol`] | what time has done to coupons, written down |
 //! | [`operation`] | everything that is not a claim |
 //! | [`bulk`] | bulk issue: lists of users, worked on beside live claims |
+//! | [`replica`] | which replicas may serve reads that allow staleness |
 //! | [`exchange`] | exchange codes: texts that prove themselves, and their uses |
 //! | [`quote`] | what coupons take off an order: pure |
 //! | [`coupon_id`], [`ff1`] | what coupons are called: public ids, and numbers for people; the cipher of numbers and codes |
@@ -65,6 +66,7 @@ pub mod quote;
 pub mod record_lane;
 pub mod refresh;
 pub mod refusal;
+pub mod replica;
 pub mod run;
 pub mod server;
 pub mod settle;

@@ -4,6 +4,7 @@
 mod listing;
 mod order;
 mod quote;
+mod reads;
 mod sorted;
 mod stock;
 mod template;
@@ -21,7 +22,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::flow::Flow;
 use crate::order::OrderRequest;
-use crate::outbox::Ticket;
+use crate::outbox::{Reply, Ticket};
 use crate::refusal::{Effect, Refusal};
 use crate::settle::Settler;
 use crate::store::{MetaStore, RecordStore, StockStore, TemplateRecord};
@@ -108,20 +109,31 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
         });
     }
 
-    async fn carry_out(&self, operation: Operation, deadline: Instant) -> Result<Answer, Refusal> {
-        match operation {
+    async fn carry_out(&self, operation: Operation, deadline: Instant) -> Result<Reply, Refusal> {
+        let answered: Result<Answer, Refusal> = match operation {
             Operation::CreateTemplate(create) => self.create_template(*create).await.map(answer),
-            Operation::GetTemplate(get) => self.get_template(get).await.map(answer),
-            Operation::ListTemplates(list) => self.list_templates(list).await.map(Answer::TemplatePage),
+            Operation::GetTemplate(get) => {
+                return self.get_template(get, deadline).await.map(|read| read.reply(answer));
+            }
+            Operation::ListTemplates(list) => {
+                return self.list_templates(list, deadline).await.map(|read| read.reply(Answer::TemplatePage));
+            }
             Operation::SetTemplateStatus(set) => self.set_template_status(set).await.map(answer),
             Operation::Replenish(replenish) => self.replenish(replenish, deadline).await.map(Answer::StockChange),
-            Operation::ListCoupons(list) => self.list_coupons(list).await.map(Answer::CouponPage),
-            Operation::CountCoupons(count) => self.count_coupons(count).await.map(Answer::CouponCounts),
-            Operation::GetCoupon(get) => self.get_coupon(get).await.map(Answer::CouponHistory),
+            Operation::ListCoupons(list) => {
+                return self.list_coupons(list, deadline).await.map(|read| read.reply(Answer::CouponPage));
+            }
+            Operation::CountCoupons(count) => {
+                return self.count_coupons(count, deadline).await.map(|read| read.reply(Answer::CouponCounts));
+            }
+            Operation::GetCoupon(get) => {
+                return self.get_coupon(get, deadline).await.map(|read| read.reply(Answer::CouponHistory));
+            }
             // Answered by its lane.
             Operation::Order(_) => Err(invalid("an order has no answer of its own")),
             Operation::Quote(quote) => self.quote(*quote).await.map(|quote| Answer::QuoteResult(Box::new(quote))),
-        }
+        };
+        answered.map(Reply::from)
     }
 }
 
@@ -131,8 +143,8 @@ fn answer(template: Template) -> Answer {
 
 /// Answers with what the work came to, at the deadline at the latest. Work that changes something then goes on to its
 /// end.
-pub(crate) async fn answer_in_time(
-    work: impl Future<Output = Result<Answer, Refusal>>,
+pub(crate) async fn answer_in_time<A: Into<Reply>>(
+    work: impl Future<Output = Result<A, Refusal>>,
     effect: Effect,
     ticket: Ticket,
     deadline: Instant,

@@ -45,7 +45,7 @@ impl Outbox {
     /// Sends a notice that answers no request.
     pub fn notice(&self, code: Code, detail: String, result: Option<Answer>) {
         let detail = check::clip(detail);
-        self.put(&Response { id: 0, code: code.into(), detail, retry_after_ms: 0, result }, 0);
+        self.put(&Response { code: code.into(), detail, result, ..Response::default() }, 0);
     }
 
     /// Waits for answers to write. Cancelling loses nothing.
@@ -92,6 +92,21 @@ impl Outbox {
     }
 }
 
+/// An answer, and how stale it may be.
+#[derive(Debug)]
+pub struct Reply {
+    /// What was asked for.
+    pub answer: Answer,
+    /// It holds everything that was acknowledged until so many milliseconds ago; 0: it is the primary's.
+    pub staleness_ms: u32,
+}
+
+impl From<Answer> for Reply {
+    fn from(answer: Answer) -> Self {
+        Self { answer, staleness_ms: 0 }
+    }
+}
+
 /// One answer owed. Dropping a ticket answers *unknown*: nothing is ever left without an answer.
 #[derive(Debug)]
 pub struct Ticket {
@@ -107,32 +122,33 @@ impl Ticket {
     }
 
     /// Answers with a result.
-    pub fn answer(mut self, result: Answer) {
-        self.send(Code::Ok, String::new(), 0, Some(result));
+    pub fn answer(mut self, result: impl Into<Reply>) {
+        let Reply { answer, staleness_ms } = result.into();
+        self.send(Code::Ok, Response { result: Some(answer), staleness_ms, ..Response::default() });
     }
 
     /// Answers with a code other than OK. `retry_after_ms` 0: no advice.
     pub fn refuse(mut self, code: Code, detail: String, retry_after_ms: u32) {
-        self.send(code, detail, retry_after_ms, None);
+        self.send(code, Response { detail: check::clip(detail), retry_after_ms, ..Response::default() });
     }
 
     /// Answers with a code other than OK, and what it is about.
     pub fn refuse_about(mut self, code: Code, detail: String, retry_after_ms: u32, about: Answer) {
-        self.send(code, detail, retry_after_ms, Some(about));
+        let (detail, result) = (check::clip(detail), Some(about));
+        self.send(code, Response { detail, retry_after_ms, result, ..Response::default() });
     }
 
-    fn send(&mut self, code: Code, detail: String, retry_after_ms: u32, result: Option<Answer>) {
+    fn send(&mut self, code: Code, response: Response) {
         let Some(outbox) = self.outbox.take() else { return };
         outbox.meter.answered(code, self.received);
         outbox.in_flight.fetch_sub(1, Ordering::Relaxed);
-        let detail = check::clip(detail);
-        outbox.put(&Response { id: self.id, code: code.into(), detail, retry_after_ms, result }, 1);
+        outbox.put(&Response { id: self.id, code: code.into(), ..response }, 1);
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
         let detail = "the proxy gave the request up; ask again with the same request id";
-        self.send(Code::OutcomeUnknown, detail.to_owned(), 0, None);
+        self.send(Code::OutcomeUnknown, Response { detail: detail.to_owned(), ..Response::default() });
     }
 }

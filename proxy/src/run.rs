@@ -30,6 +30,7 @@ use crate::pack;
 use crate::patrol;
 use crate::pipeline::{self, Stores, Tuning};
 use crate::refresh::Refresher;
+use crate::replica;
 use crate::server;
 use crate::store::StoreError;
 use crate::store::mysql::check::{Warning, check_primary};
@@ -106,6 +107,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()> + Send + 'st
     if config.events.enabled {
         events::start(&flow, (&stores.record, &stores.stock), &config.events, &owner, &tasks);
     }
+    replica::start(&flow, &stores.record, &config.replicas, &tasks);
     tasks.spawn(telemetry::upkeep(metrics.clone()));
     let runner = Runner::new(Arc::clone(&flow), stores.meta.clone(), rand::random(), tasks.clone());
     tasks.spawn(Arc::clone(&runner).run());

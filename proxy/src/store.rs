@@ -34,7 +34,7 @@ pub use self::meta::{
     Advanced, Ended, Layout, MetaError, MetaStore, StockChangeRecord, SubStockRecord, TemplateRecord,
 };
 pub use self::record::{
-    CouponRow, Fence, FenceError, ListQuery, NewCoupon, RecordError, RecordStore, RecordWriter, Server,
+    CouponRow, Fence, FenceError, ListQuery, NewCoupon, RecordError, RecordStore, RecordWriter, Replica, Server, Source,
 };
 pub use self::stock::{Deducted, Install, Installed, Release, Run, StockStore, Want};
 

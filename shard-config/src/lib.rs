@@ -45,7 +45,7 @@ pub use address::{Address, AddressError};
 pub use fingerprint::Fingerprint;
 pub use id::{PrimaryId, ShardId, SubStock, TAIL_COUNT, Tail};
 pub use load::LoadError;
-pub use local::{Local, local};
+pub use local::{Local, local, local_with_replicas};
 pub use ring::{PlaceError, stock_key};
 pub use secret::{Secret, SecretRef};
 pub use topology::{Primary, RingSpec, Shard, StockSpec, Topology};

@@ -37,10 +37,16 @@ impl Local {
 /// The text of a topology file. What is wrong with the specification is found when the text is parsed.
 #[must_use]
 pub fn local(spec: &Local) -> String {
+    local_with_replicas(spec, &[])
+}
+
+/// The same; `replicas`: of each primary, in the order of the primaries. Primaries without any may be left out at the end.
+#[must_use]
+pub fn local_with_replicas(spec: &Local, replicas: &[Vec<Address>]) -> String {
     let mut out = String::new();
     // Writing into a `String` cannot fail.
     let _ = write_head(&mut out, spec);
-    let _ = write_primaries(&mut out, spec);
+    let _ = write_primaries(&mut out, spec, replicas);
     let _ = write_shards(&mut out, spec);
     out
 }
@@ -67,7 +73,7 @@ fn write_password(out: &mut String, password: Option<&SecretRef>) -> std::fmt::R
     }
 }
 
-fn write_primaries(out: &mut String, spec: &Local) -> std::fmt::Result {
+fn write_primaries(out: &mut String, spec: &Local, replicas: &[Vec<Address>]) -> std::fmt::Result {
     let count = spec.primaries.len();
     for (id, address) in spec.primaries.iter().enumerate() {
         let first = id * usize::from(TAIL_COUNT) / count;
@@ -76,6 +82,10 @@ fn write_primaries(out: &mut String, spec: &Local) -> std::fmt::Result {
         // More primaries than tails leave some without any; both ends are below 10,000.
         let tails = (first < after).then(|| quoted(&format_range(&(first as u16..=(after - 1) as u16))));
         writeln!(out, "tails = [{}]", tails.unwrap_or_default())?;
+        let own: Vec<_> = replicas.get(id).into_iter().flatten().map(|at| quoted(&at.to_string())).collect();
+        if !own.is_empty() {
+            writeln!(out, "replicas = [{}]", own.join(", "))?;
+        }
     }
     Ok(())
 }

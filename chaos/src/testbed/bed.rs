@@ -21,6 +21,8 @@ use super::{Error, Secret, TestbedSpec};
 #[derive(Debug)]
 pub struct Testbed {
     primaries: Vec<Database>,
+    /// Of each database server, in their order.
+    database_replicas: Vec<Vec<Database>>,
     shards: Vec<RedisServer>,
     replicas: Mutex<Vec<RedisServer>>,
     primary_links: Vec<Link>,
@@ -54,6 +56,7 @@ impl Testbed {
         let (database_program, redis_program) = (database_program.transpose()?, redis_program.transpose()?);
         let mut testbed = Self {
             primaries: Vec::new(),
+            database_replicas: Vec::new(),
             shards: Vec::new(),
             replicas: Mutex::default(),
             primary_links: Vec::new(),
@@ -66,10 +69,17 @@ impl Testbed {
         let folder = testbed.folder.path().to_path_buf();
         if let Some(program) = database_program {
             let template = template(&program)?;
-            let plan = Arc::new(DatabasePlan::new(program, spec.database.clone(), template, folder.clone())?);
+            let mut settings = spec.database.clone();
+            settings.binlog |= spec.replicas_per_primary > 0;
+            let plan = Arc::new(DatabasePlan::new(program, settings, template, folder.clone())?);
             testbed.primaries = start_all(spec.primaries, |i| {
                 Database::start(&plan, &format!("primary-{i:02}"), spec.small_disks.contains(&i))
             })?;
+            for primary in &testbed.primaries {
+                testbed.database_replicas.push(start_all(spec.replicas_per_primary, |i| {
+                    Database::start_replica(&plan, &format!("{}-replica-{i}", primary.name()), primary)
+                })?);
+            }
         }
         if let Some(program) = redis_program {
             let plan = Arc::new(RedisPlan { program, folder, password: Secret::random() });
@@ -100,6 +110,14 @@ impl Testbed {
     /// If there is none.
     pub fn primary(&self, index: usize) -> &Database {
         &self.primaries[index]
+    }
+
+    /// A replica of the database server with this index.
+    ///
+    /// # Panics
+    /// If there is none: see [`TestbedSpec::replicas_per_primary`].
+    pub fn database_replica(&self, primary: usize, index: usize) -> &Database {
+        &self.database_replicas[primary][index]
     }
 
     /// The Redis server with this index.
@@ -203,8 +221,10 @@ impl Testbed {
             let primaries = self.primaries.iter().map(Database::address).collect();
             (primaries, self.shards.iter().map(RedisServer::address).collect())
         };
+        let addresses = |replicas: &Vec<Database>| replicas.iter().map(Database::address).collect();
         let backends = Backends {
             primaries,
+            replicas: self.database_replicas.iter().map(addresses).collect(),
             shards,
             database: DATABASE,
             database_user: USER,
@@ -223,7 +243,7 @@ impl Drop for Testbed {
             for proxy in self.proxies.get_mut().iter() {
                 scope.spawn(|| proxy.kill());
             }
-            for database in &self.primaries {
+            for database in self.primaries.iter().chain(self.database_replicas.iter().flatten()) {
                 scope.spawn(|| database.kill());
             }
             for redis in self.shards.iter().chain(self.replicas.get_mut().iter()) {

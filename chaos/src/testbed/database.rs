@@ -3,6 +3,7 @@
 mod access;
 mod arguments;
 mod plan;
+mod replication;
 mod server;
 
 use std::net::SocketAddr;
@@ -13,7 +14,8 @@ use mysql_async::OptsBuilder;
 
 pub(crate) use self::access::{DATABASE, USER};
 pub(crate) use self::plan::DatabasePlan;
-use self::server::Server;
+use self::replication::Upstream;
+use self::server::{Role, Server};
 use super::offload::offload;
 use super::snapshot::{Restart, RestartWith, Snapshot};
 use super::{Error, Flavour, Secret};
@@ -27,10 +29,29 @@ pub struct Database {
 impl Database {
     /// Starts a new server and waits until it answers. A port that somebody else took meanwhile is replaced by another.
     pub(crate) fn start(plan: &Arc<DatabasePlan>, name: &str, small_disk: bool) -> Result<Self, Error> {
+        Self::start_as(plan, name, small_disk, Role::Primary)
+    }
+
+    /// Starts a server that replicates another one, to which nothing was written yet. Only replication writes to it.
+    pub(crate) fn start_replica(plan: &Arc<DatabasePlan>, name: &str, primary: &Self) -> Result<Self, Error> {
+        let replica = Self::start_as(plan, name, false, Role::Replica)?;
+        let credentials = &plan.credentials;
+        let upstream = Upstream {
+            address: primary.address(),
+            user: access::ADMIN,
+            password: &credentials.admin,
+            options: primary.admin_options(),
+        };
+        let followed = replication::follow(replica.admin_options(), &upstream, replica.flavour());
+        followed.map_err(|problem| Error::Replication { name: name.to_owned(), problem })?;
+        Ok(replica)
+    }
+
+    fn start_as(plan: &Arc<DatabasePlan>, name: &str, small_disk: bool, role: Role) -> Result<Self, Error> {
         let mut attempts_left = 5;
         loop {
             attempts_left -= 1;
-            let server = Server::new(plan, name, small_disk)?;
+            let server = Server::new(plan, name, small_disk, role)?;
             match server.launch() {
                 Err(error) if error.is_port_taken() && attempts_left > 0 => {}
                 Err(error) => return Err(error),
@@ -107,6 +128,22 @@ impl Database {
     /// SIGCONT.
     pub fn resume(&self) -> Result<(), Error> {
         self.server.process().resume()
+    }
+
+    /// Of a replica: what it receives waits from now on, and its data stands still.
+    pub async fn stop_applying(&self) -> Result<(), Error> {
+        self.apply("STOP").await
+    }
+
+    /// Of a replica: it applies what waits, and what comes.
+    pub async fn start_applying(&self) -> Result<(), Error> {
+        self.apply("START").await
+    }
+
+    async fn apply(&self, verb: &'static str) -> Result<(), Error> {
+        let (options, flavour) = (self.admin_options(), self.flavour());
+        let applied = self.run(move |_| Ok(replication::apply(options, flavour, verb))).await?;
+        applied.map_err(|problem| Error::Replication { name: self.name().to_owned(), problem })
     }
 
     /// Shuts it down cleanly. A server that is not running is left alone.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use scrip_shard_config::{Address, Local, SecretRef, StockSpec, local};
+use scrip_shard_config::{Address, Local, SecretRef, StockSpec, local_with_replicas};
 
 use super::secret::write_private;
 use super::{Error, Secret};
@@ -20,6 +20,8 @@ pub(super) const CALLER_TOKEN: &str = "demo.token";
 /// Where the servers are and how to log in.
 pub(super) struct Backends<'a> {
     pub(super) primaries: Vec<SocketAddr>,
+    /// Of each primary.
+    pub(super) replicas: Vec<Vec<SocketAddr>>,
     pub(super) shards: Vec<SocketAddr>,
     pub(super) database: &'static str,
     pub(super) database_user: &'static str,
@@ -65,11 +67,14 @@ impl Deployment {
             database_password: backends.database_password.is_some(),
             redis_password: backends.redis_password.is_some(),
         };
-        write_private(&folder.join(TOPOLOGY), &topology(&login, &backends.primaries, &backends.shards))?;
+        write_private(
+            &folder.join(TOPOLOGY),
+            &topology(&login, &backends.primaries, &backends.shards, &backends.replicas),
+        )?;
         Ok(Self { folder: folder.to_path_buf(), caller_token, login })
     }
 
-    /// The same topology with other addresses, for one proxy alone.
+    /// The same topology with other addresses and without replicas, for one proxy alone.
     pub(super) fn write_topology_of(
         &self,
         proxy: &str,
@@ -77,7 +82,7 @@ impl Deployment {
         shards: &[SocketAddr],
     ) -> Result<PathBuf, Error> {
         let path = self.folder.join(format!("{proxy}.{TOPOLOGY}"));
-        write_private(&path, &topology(&self.login, primaries, shards))?;
+        write_private(&path, &topology(&self.login, primaries, shards, &[]))?;
         Ok(path)
     }
 
@@ -94,9 +99,9 @@ impl Deployment {
     }
 }
 
-fn topology(login: &Login, primaries: &[SocketAddr], shards: &[SocketAddr]) -> String {
+fn topology(login: &Login, primaries: &[SocketAddr], shards: &[SocketAddr], replicas: &[Vec<SocketAddr>]) -> String {
     let addresses = |of: &[SocketAddr]| of.iter().map(|address| address_of(*address)).collect();
-    local(&Local {
+    let spec = Local {
         version: 1,
         primaries: addresses(primaries),
         shards: addresses(shards),
@@ -106,7 +111,9 @@ fn topology(login: &Login, primaries: &[SocketAddr], shards: &[SocketAddr]) -> S
         shard_password: login.redis_password.then(|| SecretRef::File(REDIS_PASSWORD.into())),
         virtual_nodes: Local::VIRTUAL_NODES,
         stock: StockSpec::default(),
-    })
+    };
+    let replicas: Vec<_> = replicas.iter().map(|of| addresses(of)).collect();
+    local_with_replicas(&spec, &replicas)
 }
 
 fn address_of(address: SocketAddr) -> Address {

@@ -75,6 +75,14 @@ pub enum Error {
         /// What came back.
         answer: String,
     },
+    /// Replication could not be set up or changed.
+    #[error("the replication of {name}: {problem}")]
+    Replication {
+        /// Which replica.
+        name: String,
+        /// What a server said.
+        problem: String,
+    },
     /// The server must be running (or must not be) for this.
     #[error("{name} {problem}")]
     WrongState {

@@ -9,6 +9,8 @@ pub struct TestbedSpec {
     pub primaries: u16,
     /// How many Redis servers.
     pub shards: u16,
+    /// How many replicas each database server has. With any, the servers keep a binary log.
+    pub replicas_per_primary: u16,
     /// The database server's program; by default the one on `PATH` (`mariadbd` or `mysqld`).
     pub database_server: Option<PathBuf>,
     /// The Redis server's program; by default the one on `PATH` (`redis-server` or `valkey-server`).
@@ -31,6 +33,7 @@ impl TestbedSpec {
         Self {
             primaries,
             shards,
+            replicas_per_primary: 0,
             database_server: None,
             redis_server: None,
             folder: None,
@@ -44,6 +47,13 @@ impl TestbedSpec {
     #[must_use]
     pub fn with_links(mut self) -> Self {
         self.links = true;
+        self
+    }
+
+    /// The same with so many replicas of each database server, which the topology names.
+    #[must_use]
+    pub fn with_replicas(mut self, replicas_per_primary: u16) -> Self {
+        self.replicas_per_primary = replicas_per_primary;
         self
     }
 

@@ -19,6 +19,7 @@ mod primary_fault;
 mod program;
 mod proxy_fault;
 mod quote;
+mod replica;
 mod scene;
 mod shard_fault;
 mod stock;

@@ -41,6 +41,9 @@ pub(crate) struct Connection {
     /// One deadline over all attempts, such as 500ms or 10s.
     #[arg(long, global = true, value_parser = duration)]
     pub(crate) deadline: Option<Duration>,
+    /// Reads of coupons and templates may be served by a replica that is so stale, such as 5s; else by the primary.
+    #[arg(long, global = true, value_parser = duration)]
+    pub(crate) max_staleness: Option<Duration>,
     /// One JSON document on standard output.
     #[arg(long, global = true)]
     pub(crate) json: bool,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::arguments::{Command, First, Status, Target, TemplateCommand};
 use super::show::{self, Trouble};
-use super::{announce, applied, bulk, codes, definition, order, quote};
+use super::{announce, applied, bulk, codes, definition, order, quote, read};
 
 pub(super) async fn run(client: &Client, command: Command) -> Result<Value, Trouble> {
     match command {
@@ -34,7 +34,7 @@ pub(super) async fn run(client: &Client, command: Command) -> Result<Value, Trou
         Command::List { user, template, status, order } => list(client, user, template, status, order).await,
         Command::Count { user, template } => {
             let counts = client.count_coupons(UserId(user), template).await?;
-            Ok(applied("coupons", show::counts(counts)))
+            Ok(read("coupons", show::counts(counts), counts.staleness))
         }
         Command::Ping => {
             client.ping().await?;
@@ -86,23 +86,28 @@ async fn list(
     });
     query = template.into_iter().fold(query, CouponQuery::template);
     query = status.map(coupon_status).into_iter().fold(query, CouponQuery::status);
-    let mut pages = client.coupons(query);
-    let mut coupons: Vec<Coupon> = Vec::new();
-    while let Some(page) = pages.next_page().await? {
-        coupons.extend(page);
+    let (mut coupons, mut after, mut stalest) = (Vec::<Coupon>::new(), None, None);
+    loop {
+        let page = client.list_coupons(&query, after.as_ref()).await?;
+        coupons.extend(page.coupons);
+        stalest = stalest.max(page.staleness);
+        after = page.next;
+        if after.is_none() {
+            return Ok(read("coupons", coupons.iter().map(show::coupon).collect(), stalest));
+        }
     }
-    Ok(applied("coupons", coupons.iter().map(show::coupon).collect()))
 }
 
 async fn list_templates(client: &Client) -> Result<Value, Trouble> {
     let mut query = TemplateQuery::default();
-    let mut templates: Vec<Template> = Vec::new();
+    let (mut templates, mut stalest) = (Vec::<Template>::new(), None);
     loop {
         let page = client.list_templates(&query).await?;
         templates.extend(page.templates);
+        stalest = stalest.max(page.staleness);
         query.after = page.next;
         if query.after.is_none() {
-            return Ok(applied("templates", templates.iter().map(show::template).collect()));
+            return Ok(read("templates", templates.iter().map(show::template).collect(), stalest));
         }
     }
 }

@@ -7,9 +7,9 @@ use clap::{Args, Subcommand};
 use scrip_client::{Client, Coupon, CouponHistory, CouponId, CouponStep, OrderId, Redemption, UserId};
 use serde_json::{Value, json};
 
-use super::applied;
 use super::arguments::{Which, duration};
 use super::show::{self, Trouble};
+use super::{applied, read};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum OrderCommand {
@@ -99,13 +99,15 @@ pub(super) async fn run(client: &Client, command: OrderCommand) -> Result<Value,
 }
 
 pub(super) async fn history(client: &Client, which: Which) -> Result<Value, Trouble> {
-    let CouponHistory { coupon, steps } = match which {
+    let CouponHistory { coupon, steps, staleness } = match which {
         Which { number: Some(number), .. } => client.find_coupon(number).await?,
         Which { user: Some(user), coupon: Some(coupon), .. } => client.get_coupon(UserId(user), coupon).await?,
         Which { .. } => return Err(Trouble::Usage("name the coupon: --number, or --user and --coupon".to_owned())),
     };
     let steps: Vec<Value> = steps.iter().map(step).collect();
-    Ok(json!({ "disposition": "applied", "coupon": show::coupon(&coupon), "steps": steps }))
+    let mut shown = read("coupon", show::coupon(&coupon), staleness);
+    shown["steps"] = steps.into();
+    Ok(shown)
 }
 
 fn step(step: &CouponStep) -> Value {

@@ -139,7 +139,7 @@ pub(super) fn coupon(coupon: &Coupon) -> Value {
 }
 
 pub(super) fn counts(counts: CouponCounts) -> Value {
-    let CouponCounts { unused, locked, used, expired } = counts;
+    let CouponCounts { unused, locked, used, expired, .. } = counts;
     json!({ "unused": unused, "locked": locked, "used": used, "expired": expired })
 }
 

@@ -11,6 +11,7 @@ use crate::error::{ClaimError, GetClaimError, ListCouponsError, PingError};
 use crate::failure::Failure;
 use crate::reply::Answer;
 use crate::stream::{ClaimStream, coupon_of};
+use crate::writes::Reads;
 
 pub(super) fn wrong_kind() -> Failure {
     Failure::local(Code::OutcomeUnknown, "the answer is of another kind")
@@ -66,6 +67,7 @@ impl Client {
             page_size: query.page_size,
             cursor: after.map(|cursor| cursor.0.clone()).unwrap_or_default(),
             order: query.order.number(),
+            max_staleness_ms: self.staleness_ms(Reads::User(query.user)),
         };
         match self.ask(Wire::ListCoupons(operation)).await? {
             Answer::CouponPage(page) => Ok(page),
@@ -83,7 +85,9 @@ impl Client {
         template: Option<TemplateId>,
     ) -> Result<CouponCounts, ListCouponsError> {
         let template_id = template.map_or(0, TemplateId::get);
-        match self.ask(Wire::CountCoupons(v1::CountCoupons { user_id: user.get(), template_id })).await? {
+        let max_staleness_ms = self.staleness_ms(Reads::User(user));
+        let operation = v1::CountCoupons { user_id: user.get(), template_id, max_staleness_ms };
+        match self.ask(Wire::CountCoupons(operation)).await? {
             Answer::CouponCounts(counts) => Ok(counts),
             _ => Err(wrong_kind().into()),
         }

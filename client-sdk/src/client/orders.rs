@@ -12,6 +12,7 @@ use crate::coupon::Coupon;
 use crate::error::{GetCouponError, OrderError};
 use crate::order::{CouponHistory, Redemption};
 use crate::reply::Answer;
+use crate::writes::Reads;
 
 /// Each takes effect on all coupons that it names or on none, and may be sent any number of times: the order's id is what
 /// makes it idempotent. The coupons come back as they stand after it, in the order in which they were named;
@@ -86,7 +87,8 @@ impl Client {
     /// Nothing is changed by it: ask again.
     pub async fn get_coupon(&self, user: UserId, coupon: CouponId) -> Result<CouponHistory, GetCouponError> {
         let (user_id, coupon_id) = (user.get(), coupon.to_bytes());
-        self.history(v1::GetCoupon { user_id, coupon_id, number: String::new() }).await
+        let max_staleness_ms = self.staleness_ms(Reads::User(user));
+        self.history(v1::GetCoupon { user_id, coupon_id, max_staleness_ms, ..v1::GetCoupon::default() }).await
     }
 
     /// The coupon with this number, of whichever user, and its operation log.
@@ -94,7 +96,8 @@ impl Client {
     /// # Errors
     /// Nothing is changed by it: ask again. [`GetCouponError::NotFound`] says which part of the number to look at.
     pub async fn find_coupon(&self, number: CouponNumber) -> Result<CouponHistory, GetCouponError> {
-        self.history(v1::GetCoupon { number: number.to_string(), ..v1::GetCoupon::default() }).await
+        let (number, max_staleness_ms) = (number.to_string(), self.staleness_ms(Reads::Anyone));
+        self.history(v1::GetCoupon { number, max_staleness_ms, ..v1::GetCoupon::default() }).await
     }
 
     async fn history(&self, operation: v1::GetCoupon) -> Result<CouponHistory, GetCouponError> {

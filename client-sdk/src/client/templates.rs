@@ -9,6 +9,7 @@ use super::coupons::wrong_kind;
 use crate::error::{CreateTemplateError, GetTemplateError, ListTemplatesError, ReplenishError, SetStatusError};
 use crate::reply::Answer;
 use crate::template::{StockChange, Template, TemplateDefinition, TemplatePage, TemplateQuery, TemplateStatus};
+use crate::writes::Reads;
 
 impl Client {
     /// Creates a template as a draft. The same request id gives the same template.
@@ -32,7 +33,8 @@ impl Client {
     /// # Errors
     /// [`GetTemplateError::NotFound`], or no answer in time.
     pub async fn get_template(&self, template: TemplateId) -> Result<Template, GetTemplateError> {
-        match self.ask(Wire::GetTemplate(v1::GetTemplate { template_id: template.get() })).await? {
+        let max_staleness_ms = self.staleness_ms(Reads::Templates);
+        match self.ask(Wire::GetTemplate(v1::GetTemplate { template_id: template.get(), max_staleness_ms })).await? {
             Answer::Template(template) => Ok(*template),
             _ => Err(wrong_kind().into()),
         }
@@ -47,6 +49,7 @@ impl Client {
             status: query.status.map_or(0, TemplateStatus::number),
             page_size: query.page_size,
             after_template_id: query.after.map_or(0, TemplateId::get),
+            max_staleness_ms: self.staleness_ms(Reads::Templates),
         };
         match self.ask(Wire::ListTemplates(operation)).await? {
             Answer::TemplatePage(page) => Ok(page),

@@ -24,7 +24,10 @@ impl Shared {
     /// The proxy answered.
     pub(crate) fn answered(&self, call: Call, outcome: Outcome, proxy: u16, now: Instant, out: &mut Deliveries) {
         match outcome {
-            Ok(answer) => out.push(call.sink, Ok(answer), now),
+            Ok(answer) => {
+                self.note(&call, now);
+                out.push(call.sink, Ok(answer), now);
+            }
             Err(failure) => self.refused(call, failure, proxy, now, out),
         }
     }
@@ -109,6 +112,13 @@ impl Shared {
         self.give_up(call, failure, now, out);
     }
 
+    /// Before its caller knows: from then on the caller's reads show what it did, also where that is not known.
+    fn note(&self, call: &Call, now: Instant) {
+        if let Some(written) = call.written().filter(|_| call.sent > 0) {
+            self.writes.note(written, now);
+        }
+    }
+
     /// The end of a call without success. This is where a refusal of the last attempt is kept from hiding an earlier one in doubt.
     pub(super) fn give_up(&self, call: Call, mut failure: Failure, now: Instant, out: &mut Deliveries) {
         let hides_doubt = call.in_doubt
@@ -117,6 +127,7 @@ impl Shared {
         if hides_doubt {
             failure = Failure::in_doubt(Some(&failure), EARLIER);
         }
+        self.note(&call, now);
         failure.sent = call.sent;
         out.push(call.sink, Err(failure), now);
     }

@@ -5,7 +5,7 @@ use std::process::Output;
 use scrip_client::Code;
 use scrip_protocol::v1::request::Operation;
 use scrip_protocol::v1::response::Result as Answer;
-use scrip_protocol::v1::{QuoteResult, Template};
+use scrip_protocol::v1::{CouponPage, QuoteResult, Response, Template};
 use serde_json::Value;
 use tokio::process::Command;
 
@@ -120,6 +120,8 @@ async fn what_cannot_be_used_exits_with_2() {
         (scrip(&fake, &["ping", "--proxy", "nowhere"]), "host:port"),
         (scrip(&fake, &["claim", "--user", "5", "--template", "0"]), "template"),
         (scrip(&fake, &["ping", "--deadline", "5"]), "unit"),
+        (scrip(&fake, &["coupon", "--number", "TEA-20260101-M3L2-86NT-FQZT-FSGK-E"]), "check symbol"),
+        (scrip(&fake, &["coupon", "--user", "5"]), "--coupon"),
     ];
     for (command, part) in cases {
         let output = output(command).await;
@@ -188,6 +190,30 @@ async fn a_definition_that_cannot_be_used_exits_with_2() {
         assert_eq!(output.status.code(), Some(2), "{shown}");
         assert!(shown.contains(part), "{part:?} in {shown:?}");
     }
+}
+
+#[tokio::test]
+async fn a_listing_may_be_stale_and_says_how_stale_it_is() {
+    let fake = Fake::start().await;
+    let script = async {
+        let mut proxy = fake.accept().await;
+        let mut asked = Vec::new();
+        for (next_cursor, staleness_ms) in [("more", 40), ("", 0)] {
+            let request = proxy.request().await;
+            let Some(Operation::ListCoupons(list)) = request.operation else { panic!("{request:?}") };
+            asked.push(list.max_staleness_ms);
+            let page = CouponPage { next_cursor: next_cursor.into(), ..CouponPage::default() };
+            let result = Some(Answer::CouponPage(page));
+            let code = Code::Ok.into();
+            proxy.send(Response { id: request.id, code, staleness_ms, result, ..Response::default() }).await;
+        }
+        asked
+    };
+    let command = scrip(&fake, &["list", "--user", "5", "--max-staleness", "5s", "--json"]);
+    let (output, asked) = tokio::join!(output(command), script);
+    assert_eq!((output.status.code(), &asked[..]), (Some(0), &[5_000, 5_000][..]), "{}", text(&output.stderr));
+    let shown: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!((&shown["staleness_ms"], &shown["coupons"]), (&40.into(), &Value::Array(Vec::new())));
 }
 
 #[tokio::test]

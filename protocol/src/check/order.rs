@@ -43,6 +43,7 @@ pub fn check_return_coupons(back: &ReturnCoupons) -> Vec<Violation> {
 /// What is wrong with a question for a coupon.
 pub fn check_get_coupon(get: &GetCoupon) -> Vec<Violation> {
     let mut found = Violations::default();
+    found.max_staleness_ms(get.max_staleness_ms);
     if get.number.is_empty() {
         coupon_id(&mut found, &get.coupon_id);
         return found.0;
@@ -88,7 +89,8 @@ mod tests {
     #[test]
     fn a_coupon_is_named_by_user_and_id_or_by_its_number() {
         let check = |user_id, id_len, number: &str, fields: &[&str]| {
-            let get = GetCoupon { user_id, coupon_id: vec![7; id_len].into(), number: number.to_owned() };
+            let (coupon_id, number) = (vec![7; id_len].into(), number.to_owned());
+            let get = GetCoupon { user_id, coupon_id, number, max_staleness_ms: 600_000 };
             let found = check_get_coupon(&get);
             assert_eq!(found.iter().map(|violation| violation.field).collect::<Vec<_>>(), fields, "{get:?}");
         };

@@ -17,8 +17,8 @@ use crate::limits::{
 };
 use crate::v1::request::Operation;
 use crate::v1::{
-    Claim, CouponOrder, CouponStatus, CreateTemplate, GetClaim, GetTemplate, Hello, ListCoupons, ListTemplates,
-    Replenish, Request, SetTemplateStatus, TemplateAction, TemplateStatus,
+    Claim, CountCoupons, CouponOrder, CouponStatus, CreateTemplate, GetClaim, GetTemplate, Hello, ListCoupons,
+    ListTemplates, Replenish, Request, SetTemplateStatus, TemplateAction, TemplateStatus,
 };
 
 /// What is wrong with a request and its operation; empty: nothing. One that is right is far below the frame limit.
@@ -44,8 +44,7 @@ fn check_operation(operation: &Operation) -> Vec<Violation> {
         Operation::Claim(claim) => check_claim(claim),
         Operation::GetClaim(get) => check_get_claim(get),
         Operation::ListCoupons(list) => check_list_coupons(list),
-        // Every user has a number of coupons, and of every template.
-        Operation::CountCoupons(_) => Vec::new(),
+        Operation::CountCoupons(count) => check_count_coupons(count),
         Operation::LockCoupons(lock) => check_lock_coupons(lock),
         Operation::RedeemCoupons(redeem) => check_redeem_coupons(redeem),
         Operation::UnlockCoupons(unlock) => check_unlock_coupons(unlock),
@@ -113,6 +112,14 @@ pub fn check_list_coupons(list: &ListCoupons) -> Vec<Violation> {
     }
     found.page_size(list.page_size);
     found.bytes("cursor", list.cursor.len(), 0..=CURSOR_LEN_MAX);
+    found.max_staleness_ms(list.max_staleness_ms);
+    found.0
+}
+
+/// What is wrong with a count of coupons. Every user has a number of coupons, and of every template.
+pub fn check_count_coupons(count: &CountCoupons) -> Vec<Violation> {
+    let mut found = Violations::default();
+    found.max_staleness_ms(count.max_staleness_ms);
     found.0
 }
 
@@ -131,6 +138,7 @@ pub fn check_create_template(create: &CreateTemplate) -> Vec<Violation> {
 pub fn check_get_template(get: &GetTemplate) -> Vec<Violation> {
     let mut found = Violations::default();
     found.template_id("template_id", get.template_id);
+    found.max_staleness_ms(get.max_staleness_ms);
     found.0
 }
 
@@ -141,6 +149,7 @@ pub fn check_list_templates(list: &ListTemplates) -> Vec<Violation> {
         found.add("status", list.status, "give a status that this version knows, or none for every one");
     }
     found.page_size(list.page_size);
+    found.max_staleness_ms(list.max_staleness_ms);
     found.0
 }
 

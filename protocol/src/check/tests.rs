@@ -104,9 +104,10 @@ fn requests() {
             status: 99,
             page_size: 501,
             cursor: vec![0; 129].into(),
+            max_staleness_ms: 600_001,
             ..ListCoupons::default()
         }),
-        &["status", "page_size", "cursor"],
+        &["status", "page_size", "cursor", "max_staleness_ms"],
     );
     check_one(Operation::CreateTemplate(Box::default()), &["request_id", "definition"]);
     check_one(Operation::SetTemplateStatus(SetTemplateStatus { template_id: 1, action: 0 }), &["action"]);

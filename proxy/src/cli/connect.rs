@@ -66,6 +66,12 @@ async fn ask_primaries(
 fn tell_primary(connected: &mut Connected, check: &PrimaryCheck) {
     let PrimaryCheck { primary, facts, schema, .. } = check;
     connected.line(format_args!("{:<10} {} {}, schema {schema}", primary.to_string(), facts.flavour, facts.version));
+    for (index, obstacle) in check.replicas.iter().enumerate() {
+        match obstacle {
+            None => connected.line(format_args!("{:<10} replica {index} can serve reads", primary.to_string())),
+            Some(obstacle) => connected.problem(format_args!("{obstacle}")),
+        }
+    }
     for obstacle in &check.obstacles {
         connected.problem(format_args!("{obstacle}"));
     }

@@ -169,6 +169,18 @@ section! {
 }
 
 section! {
+    /// Replicas of the primaries, where the topology names some: they serve reads that allow staleness.
+    pub Replicas, "[replicas]", {
+        /// How often each primary with replicas gets a mark, for which the replicas are looked at. Bounds how stale a replica
+        /// seems that is not.
+        mark_interval: Duration = Or("500ms", Span(20..=10 * S));
+        /// One read from a replica. Prevents that a replica which is slow or gone costs its users more than a short wait: the
+        /// primary serves then.
+        call_timeout: Duration = Or("100ms", Span(1..=MIN));
+    }
+}
+
+section! {
     /// Templates.
     pub Templates, "[templates]", {
         /// How often the snapshot in memory is refreshed. Bounds how long a pause or a replenish goes unseen.
@@ -229,6 +241,7 @@ pub(super) fn sections() -> Vec<SectionSpec> {
         LaneCounts::spec(),
         Stock::spec(),
         Record::spec(),
+        Replicas::spec(),
         Templates::spec(),
         Events::spec(),
         Patrol::spec(),

@@ -13,6 +13,7 @@ impl Config {
             connect: record.connect_timeout,
             record: record.call_timeout,
             read: record.call_timeout,
+            replica: self.replicas.call_timeout,
             lock_wait: record.lock_wait,
             connections: record.pool_size,
             ..MysqlLimits::default()

@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::sync::atomic::Ordering;
 
+use tokio::time::Instant;
+
 use super::Flow;
 
 /// Name and help of each gauge.
@@ -26,7 +28,7 @@ impl Flow {
             }
         }
         self.render_calls(&mut text);
-        text
+        text + &self.replicas.render(Instant::now())
     }
 
     fn queued(&self) -> Vec<(String, usize)> {

@@ -5,34 +5,40 @@ use std::sync::Arc;
 use scrip_protocol::page::rows_that_fit;
 use scrip_protocol::v1::{Coupon, CouponOrder, CouponPage, CouponStatus, ListCoupons};
 use scrip_protocol::{TemplateId, UserId, check};
-use scrip_shard_config::Tail;
 
+use tokio::time::Instant;
+
+use super::reads::Read;
 use super::sorted::Sort;
 use super::{Operations, invalid, template_id};
 use crate::refusal::{Effect, Refusal};
-use crate::store::{CouponRow, ListQuery, MetaStore, RecordStore, StockStore};
+use crate::store::{CouponRow, ListQuery, MetaStore, RecordStore, Source, StockStore};
 use crate::template::Template;
 
 /// Reads of one page at most: bounds what a filter that matches nothing costs.
 const READS_MAX: usize = 8;
 
 impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
-    pub(super) async fn list_coupons(&self, list: ListCoupons) -> Result<CouponPage, Refusal> {
+    pub(super) async fn list_coupons(&self, list: ListCoupons, deadline: Instant) -> Result<Read<CouponPage>, Refusal> {
+        let primary = self.primary_of(UserId(list.user_id));
+        self.read_from(primary, (list.max_staleness_ms, deadline), |from| self.page(from, &list)).await
+    }
+
+    async fn page(&self, from: Source, list: &ListCoupons) -> Result<CouponPage, Refusal> {
         match CouponOrder::try_from(list.order) {
             Ok(CouponOrder::Unspecified) => {}
-            Ok(CouponOrder::Newest) => return self.list_sorted(list, Sort::Newest).await,
-            Ok(CouponOrder::Ending) => return self.list_sorted(list, Sort::Ending).await,
+            Ok(CouponOrder::Newest) => return self.list_sorted(from, list, Sort::Newest).await,
+            Ok(CouponOrder::Ending) => return self.list_sorted(from, list, Sort::Ending).await,
             Err(_) => return Err(invalid(format!("order: {} is none of a listing's", list.order))),
         }
         let wanted = wanted(list.status)?;
         let template = (list.template_id != 0).then(|| template_id(list.template_id)).transpose()?;
         let user = UserId(list.user_id);
-        let primary = self.flow.topology.primary_of(Tail::of_user(user.get()));
         let count_max = check::page_size(list.page_size);
         let mut after = cursor(&list.cursor)?;
         let mut page = CouponPage::default();
         for _ in 0..READS_MAX {
-            let rows = self.record.list(primary, ListQuery { user, template, after, count_max }).await;
+            let rows = self.record.list(from, ListQuery { user, template, after, count_max }).await;
             let rows = rows.map_err(|error| Refusal::of_primary(&error, Effect::Read))?;
             let last = rows.len() < count_max as usize;
             for row in &rows {

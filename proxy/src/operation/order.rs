@@ -3,15 +3,15 @@
 use scrip_protocol::v1::Code;
 use scrip_protocol::v1::{CouponHistory, CouponStep, GetCoupon};
 use scrip_protocol::{CouponNumber, OrderId, UserId};
-use scrip_shard_config::Tail;
 use tokio::time::{Instant, timeout_at};
 
+use super::reads::Read;
 use super::{Operations, invalid};
 use crate::order::OrderRequest;
 use crate::outbox::Ticket;
 use crate::refusal::{Effect, Refusal};
-use crate::store::steps::{Hold, Step};
-use crate::store::{MetaStore, RecordStore, StockStore};
+use crate::store::steps::{CouponKey, Hold, Step};
+use crate::store::{MetaStore, RecordStore, Source, StockStore};
 
 const NO_NUMBER: &str = "number: it is well formed, and no coupon of this deployment has it; compare every symbol";
 
@@ -39,7 +39,7 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
         Ok(())
     }
 
-    pub(super) async fn get_coupon(&self, get: GetCoupon) -> Result<CouponHistory, Refusal> {
+    pub(super) async fn get_coupon(&self, get: GetCoupon, deadline: Instant) -> Result<Read<CouponHistory>, Refusal> {
         let number = (!get.number.is_empty()).then(|| get.number.parse::<CouponNumber>()).transpose();
         let number = number.map_err(|error| invalid(format!("number: {error}")))?;
         let key = match number {
@@ -49,8 +49,17 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
                 key.map_err(|none| Refusal::new(none.code(), none.detail()))?
             }
         };
-        let primary = self.flow.topology.primary_of(Tail::of_user(key.user.get()));
-        let log = self.record.log(primary, key).await.map_err(|error| Refusal::of_primary(&error, Effect::Read))?;
+        let primary = self.primary_of(key.user);
+        self.read_from(primary, (get.max_staleness_ms, deadline), |from| self.history(from, key, number)).await
+    }
+
+    async fn history(
+        &self,
+        from: Source,
+        key: CouponKey,
+        number: Option<CouponNumber>,
+    ) -> Result<CouponHistory, Refusal> {
+        let log = self.record.log(from, key).await.map_err(|error| Refusal::of_primary(&error, Effect::Read))?;
         let log = log.ok_or_else(|| no_coupon(number.map_or(Code::CouponNotFound.cause(), |_| NO_NUMBER)))?;
         let coupon = self.as_coupon(&log.row).await?;
         if number.is_some_and(|number| number.as_str() != coupon.number) {

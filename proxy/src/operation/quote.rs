@@ -13,7 +13,7 @@ use scrip_shard_config::Tail;
 use super::{Operations, invalid};
 use crate::quote::{Purse, answer};
 use crate::refusal::{Effect, Refusal};
-use crate::store::{CouponRow, ListQuery, MetaStore, RecordStore, StockStore};
+use crate::store::{CouponRow, ListQuery, MetaStore, RecordStore, Source, StockStore};
 use crate::template::Template;
 
 /// Pages of a user's coupons that are read for one quote. Prevents that one user with very many coupons, most of them
@@ -122,7 +122,7 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
     ) -> Result<Vec<CouponRow>, Refusal> {
         let primary = self.flow.topology.primary_of(Tail::of_user(user.get()));
         let query = ListQuery { user, template, after, count_max: PAGE_SIZE_MAX };
-        let rows = self.record.list(primary, query).await;
+        let rows = self.record.list(Source::Primary(primary), query).await;
         rows.map_err(|error| Refusal::of_primary(&error, Effect::Read))
     }
 

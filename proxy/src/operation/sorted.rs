@@ -5,12 +5,14 @@ use scrip_protocol::limits::{PAGE_SIZE_MAX, SORTED_COUPONS_MAX};
 use scrip_protocol::page::rows_that_fit;
 use scrip_protocol::v1::{CountCoupons, Coupon, CouponCounts, CouponPage, CouponStatus, ListCoupons};
 use scrip_protocol::{TemplateId, UserId, check};
-use scrip_shard_config::Tail;
+
+use tokio::time::Instant;
 
 use super::listing::wanted;
+use super::reads::Read;
 use super::{Operations, invalid, template_id};
 use crate::refusal::{Effect, Refusal};
-use crate::store::{CouponRow, ListQuery, MetaStore, RecordStore, StockStore};
+use crate::store::{CouponRow, ListQuery, MetaStore, RecordStore, Source, StockStore};
 
 /// What comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,10 +69,15 @@ impl Sort {
 }
 
 impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
-    pub(super) async fn list_sorted(&self, list: ListCoupons, sort: Sort) -> Result<CouponPage, Refusal> {
+    pub(super) async fn list_sorted(
+        &self,
+        from: Source,
+        list: &ListCoupons,
+        sort: Sort,
+    ) -> Result<CouponPage, Refusal> {
         let (wanted, after) = (wanted(list.status)?, sort.after(&list.cursor)?);
         let template = (list.template_id != 0).then(|| template_id(list.template_id)).transpose()?;
-        let mut coupons = self.all(UserId(list.user_id), template).await?;
+        let mut coupons = self.all(from, UserId(list.user_id), template).await?;
         coupons.retain(|(coupon, _)| {
             wanted.is_none_or(|wanted| coupon.status() == wanted)
                 && after.is_none_or(|after| sort.place(coupon) > after)
@@ -94,10 +101,19 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
         Ok(numbered)
     }
 
-    pub(super) async fn count_coupons(&self, count: CountCoupons) -> Result<CouponCounts, Refusal> {
+    pub(super) async fn count_coupons(
+        &self,
+        count: CountCoupons,
+        deadline: Instant,
+    ) -> Result<Read<CouponCounts>, Refusal> {
+        let primary = self.primary_of(UserId(count.user_id));
+        self.read_from(primary, (count.max_staleness_ms, deadline), |from| self.counts(from, &count)).await
+    }
+
+    async fn counts(&self, from: Source, count: &CountCoupons) -> Result<CouponCounts, Refusal> {
         let template = (count.template_id != 0).then(|| template_id(count.template_id)).transpose()?;
         let mut counts = CouponCounts::default();
-        for (coupon, _) in self.all(UserId(count.user_id), template).await? {
+        for (coupon, _) in self.all(from, UserId(count.user_id), template).await? {
             match coupon.status() {
                 CouponStatus::Unused => counts.unused += 1,
                 CouponStatus::Locked => counts.locked += 1,
@@ -110,13 +126,17 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
     }
 
     /// As they stand at one moment, without their numbers.
-    async fn all(&self, user: UserId, template: Option<TemplateId>) -> Result<Vec<(Coupon, CouponRow)>, Refusal> {
-        let primary = self.flow.topology.primary_of(Tail::of_user(user.get()));
+    async fn all(
+        &self,
+        from: Source,
+        user: UserId,
+        template: Option<TemplateId>,
+    ) -> Result<Vec<(Coupon, CouponRow)>, Refusal> {
         let now_ms = i64::try_from(self.flow.clock.now_ms()).unwrap_or(i64::MAX);
         let (mut coupons, mut after) = (Vec::new(), None);
         loop {
             let query = ListQuery { user, template, after, count_max: PAGE_SIZE_MAX };
-            let rows = self.record.list(primary, query).await;
+            let rows = self.record.list(from, query).await;
             let rows = rows.map_err(|error| Refusal::of_primary(&error, Effect::Read))?;
             let count = rows.len();
             for row in rows {

@@ -9,11 +9,13 @@ use scrip_protocol::v1::{
 use scrip_protocol::{check, page};
 use scrip_shard_config::Topology;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
+use super::reads::Read;
 use super::{Operations, invalid, message, request_id, template_id};
 use crate::refusal::{Effect, Refusal};
 use crate::settle::{Away, Settled};
-use crate::store::{Layout, MetaStore, RecordStore, StockKey, StockStore, TemplateRecord};
+use crate::store::{Layout, MetaStore, RecordStore, Source, StockKey, StockStore, TemplateRecord};
 
 impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
     pub(super) async fn create_template(&self, create: CreateTemplate) -> Result<Template, Refusal> {
@@ -33,11 +35,34 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
         Ok(message(&record))
     }
 
-    pub(super) async fn get_template(&self, get: GetTemplate) -> Result<Template, Refusal> {
-        Ok(message(&self.read(template_id(get.template_id)?).await?))
+    pub(super) async fn get_template(&self, get: GetTemplate, deadline: Instant) -> Result<Read<Template>, Refusal> {
+        let template = template_id(get.template_id)?;
+        let meta = self.flow.topology.meta;
+        self.read_from(meta, (get.max_staleness_ms, deadline), |from| self.template_from(from, template)).await
     }
 
-    pub(super) async fn list_templates(&self, list: ListTemplates) -> Result<TemplatePage, Refusal> {
+    /// Only what the meta primary says goes into the snapshot.
+    async fn template_from(&self, from: Source, template: scrip_protocol::TemplateId) -> Result<Template, Refusal> {
+        if matches!(from, Source::Primary(_)) {
+            return Ok(message(&self.read(template).await?));
+        }
+        let before = scrip_protocol::TemplateId::try_new(template.get() - 1).ok();
+        let found = self.meta.templates(from, before, None, 1).await;
+        let found = found.map_err(|error| Refusal::of_meta(&error, Effect::Read))?;
+        let found = found.iter().find(|record| record.template == template).map(message);
+        found.ok_or_else(|| Refusal::new(Code::TemplateNotFound, Code::TemplateNotFound.cause()))
+    }
+
+    pub(super) async fn list_templates(
+        &self,
+        list: ListTemplates,
+        deadline: Instant,
+    ) -> Result<Read<TemplatePage>, Refusal> {
+        let meta = self.flow.topology.meta;
+        self.read_from(meta, (list.max_staleness_ms, deadline), |from| self.templates_from(from, &list)).await
+    }
+
+    async fn templates_from(&self, from: Source, list: &ListTemplates) -> Result<TemplatePage, Refusal> {
         let status = match TemplateStatus::try_from(list.status) {
             Ok(TemplateStatus::Unspecified) => None,
             Ok(status) => Some(status),
@@ -45,7 +70,7 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
         };
         let after = scrip_protocol::TemplateId::try_new(list.after_template_id).ok();
         let count = check::page_size(list.page_size);
-        let records = self.meta.templates(after, status, count).await;
+        let records = self.meta.templates(from, after, status, count).await;
         let records = records.map_err(|error| Refusal::of_meta(&error, Effect::Read))?;
         let more = records.len() >= count as usize;
         Ok(page::template_page(records.iter().map(message).collect(), more))

@@ -7,7 +7,7 @@ use scrip_protocol::v1::{TemplateDefinition, TemplateStatus};
 use scrip_protocol::{RequestId, TemplateId};
 use scrip_shard_config::{PrimaryId, SubStock};
 
-use super::{Server, StockKey, StoreError};
+use super::{Server, Source, StockKey, StoreError};
 
 /// A template as it stands in meta.
 #[derive(Debug, Clone, PartialEq)]
@@ -132,9 +132,10 @@ pub trait MetaStore: Clone + Send + Sync + 'static {
     /// One template.
     fn template(&self, template: TemplateId) -> impl Future<Output = Result<TemplateRecord, MetaError>> + Send;
 
-    /// Templates with ids above `after`, by id.
+    /// Templates with ids above `after`, by id; from the meta primary or a replica of it.
     fn templates(
         &self,
+        from: Source,
         after: Option<TemplateId>,
         status: Option<TemplateStatus>,
         count_max: u32,

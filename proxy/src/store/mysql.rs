@@ -7,6 +7,7 @@
 //! |--------------|-----------------------------------------------------------------------|
 //! | `writer`     | a record lane's own connection                                        |
 //! | `read`       | coupons of users                                                      |
+//! | `replica`    | marks, and reading from replicas                                      |
 //! | `steps`      | logs of coupons                                                       |
 //! | `pack`       | packs                                                                 |
 //! | `budget`     | budgets in money: grants, and what is spent                           |
@@ -44,6 +45,7 @@ mod pack;
 mod patrol;
 mod pool;
 mod read;
+mod replica;
 mod schema;
 mod session;
 mod sql;
@@ -55,7 +57,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use scrip_protocol::TemplateId;
-use scrip_shard_config::{PrimaryId, Topology};
+use scrip_shard_config::{Primary, PrimaryId, Topology};
 
 pub use self::facts::{Flavour, ServerFacts};
 pub use self::lease::Leases;
@@ -72,7 +74,7 @@ use self::pool::Pool;
 use self::schema::Part;
 use self::terms::Terms;
 use super::steps::{Budget, CouponKey, CouponLog};
-use super::{CouponRow, Fence, FenceError, ListQuery, RecordStore, Server, StockKey, StoreError};
+use super::{CouponRow, Fence, FenceError, ListQuery, RecordStore, Server, Source, StockKey, StoreError};
 
 /// The primaries of a topology, and the meta schema on one of them. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -84,6 +86,8 @@ pub struct MysqlStore {
 struct Inner {
     backends: BTreeMap<PrimaryId, Backend>,
     meta: Pool,
+    /// Of the meta primary, in the order of the topology.
+    meta_replicas: Vec<Pool>,
     terms: Terms,
     /// Every transaction that changes coupons keeps its events.
     tells: bool,
@@ -94,6 +98,8 @@ struct Inner {
 struct Backend {
     target: Target,
     pool: Pool,
+    /// In the order of the topology.
+    replicas: Vec<Pool>,
 }
 
 impl MysqlStore {
@@ -113,12 +119,20 @@ impl MysqlStore {
         let mut backends = BTreeMap::new();
         for primary in &topology.primaries {
             let target = Target::new(primary, topology.version, timeouts);
-            backends.insert(primary.id, Backend { pool: Pool::new(target.clone(), Part::Primary), target });
+            let replicas = pools_of_replicas(primary, topology.version, timeouts, Part::Primary);
+            backends.insert(primary.id, Backend { pool: Pool::new(target.clone(), Part::Primary), target, replicas });
         }
         let meta = topology.primary(topology.meta).ok_or_else(|| unknown(topology.meta))?;
+        let meta_replicas = pools_of_replicas(meta, topology.version, timeouts, Part::Meta);
         let meta = Pool::new(Target::new(meta, topology.version, timeouts), Part::Meta);
-        Ok(MysqlStore { inner: Arc::new(Inner { backends, meta, terms: Terms::default(), tells }) })
+        let terms = Terms::default();
+        Ok(MysqlStore { inner: Arc::new(Inner { backends, meta, meta_replicas, terms, tells }) })
     }
+}
+
+fn pools_of_replicas(primary: &Primary, version: u64, timeouts: MysqlLimits, part: Part) -> Vec<Pool> {
+    let targets = (0..primary.replicas.len()).filter_map(|index| Target::replica(primary, index, version, timeouts));
+    targets.map(|target| Pool::new(target, part)).collect()
 }
 
 fn unknown(primary: PrimaryId) -> StoreError {
@@ -168,12 +182,14 @@ impl RecordStore for MysqlStore {
         MysqlWriter::new(Arc::clone(&self.inner), primary, lane)
     }
 
-    async fn list(&self, primary: PrimaryId, query: ListQuery) -> Result<Vec<CouponRow>, StoreError> {
-        read::list(&self.inner.backend(primary)?.pool, query).await
+    async fn list(&self, from: Source, query: ListQuery) -> Result<Vec<CouponRow>, StoreError> {
+        let (lease, pool) = self.inner.reader(from).await?;
+        read::list(lease, pool.target(), query).await
     }
 
-    async fn log(&self, primary: PrimaryId, key: CouponKey) -> Result<Option<CouponLog>, StoreError> {
-        steps::log(&self.inner.backend(primary)?.pool, key).await
+    async fn log(&self, from: Source, key: CouponKey) -> Result<Option<CouponLog>, StoreError> {
+        let (lease, pool) = self.inner.reader(from).await?;
+        steps::log(lease, pool.target(), key).await
     }
 
     async fn budget(&self, primary: PrimaryId, template: TemplateId) -> Result<Budget, StoreError> {

@@ -136,6 +136,28 @@ pub trait RecordWriter: Send + 'static {
     fn epochs(&mut self, keys: &[StockKey]) -> impl Future<Output = Result<Vec<Option<u64>>, StoreError>> + Send;
 }
 
+/// Where something is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The primary itself.
+    Primary(PrimaryId),
+    /// A replica, if it shows the mark.
+    Replica(Replica),
+}
+
+/// A replica of a primary, and the mark that it has to show: see [`crate::replica`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replica {
+    /// Whose replica.
+    pub primary: PrimaryId,
+    /// Which of them, in the order of the topology.
+    pub index: u16,
+    /// Whose marks: one run of a proxy.
+    pub run: u64,
+    /// It has to show this one or a later one, or nothing is read.
+    pub mark: u64,
+}
+
 /// Which of a user's coupons to list: rows after `after` in the order of the primary key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListQuery {
@@ -184,18 +206,10 @@ pub trait RecordStore: Clone + Send + Sync + 'static {
     fn writer(&self, primary: PrimaryId, lane: u16) -> Self::Writer;
 
     /// Coupons of one user.
-    fn list(
-        &self,
-        primary: PrimaryId,
-        query: ListQuery,
-    ) -> impl Future<Output = Result<Vec<CouponRow>, StoreError>> + Send;
+    fn list(&self, from: Source, query: ListQuery) -> impl Future<Output = Result<Vec<CouponRow>, StoreError>> + Send;
 
     /// A coupon and its log; `None`: there is no such coupon.
-    fn log(
-        &self,
-        primary: PrimaryId,
-        key: CouponKey,
-    ) -> impl Future<Output = Result<Option<CouponLog>, StoreError>> + Send;
+    fn log(&self, from: Source, key: CouponKey) -> impl Future<Output = Result<Option<CouponLog>, StoreError>> + Send;
 
     /// A template's budget on this primary; nothing granted and nothing spent if it has none.
     fn budget(

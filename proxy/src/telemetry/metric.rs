@@ -78,7 +78,7 @@ pub fn markdown() -> String {
     for (name, help) in COUNTERS {
         let _ = writeln!(text, "| `{name}` | counter | {help} |");
     }
-    for (name, kind, help) in METRICS {
+    for (name, kind, help) in METRICS.into_iter().chain(crate::replica::METRICS) {
         let _ = writeln!(text, "| `{name}` | {kind} | {help} |");
     }
     let recorded = [

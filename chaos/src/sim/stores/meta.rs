@@ -5,7 +5,7 @@ use std::time::Duration;
 use scrip_client::{RequestId, TemplateId};
 use scrip_protocol::v1::{TemplateDefinition, TemplateStatus};
 use scrip_proxy::store::{
-    Advanced, Ended, Layout, MetaError, MetaStore, StockChangeRecord, StockKey, StoreError, SubStockRecord,
+    Advanced, Ended, Layout, MetaError, MetaStore, Source, StockChangeRecord, StockKey, StoreError, SubStockRecord,
     TemplateRecord,
 };
 use scrip_shard_config::{PrimaryId, SubStock};
@@ -83,6 +83,7 @@ impl MetaStore for ModelStores {
 
     async fn templates(
         &self,
+        _: Source,
         after: Option<TemplateId>,
         status: Option<TemplateStatus>,
         count_max: u32,

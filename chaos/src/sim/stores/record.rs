@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use scrip_client::TemplateId;
 use scrip_proxy::store::steps::{Budget, CouponKey, CouponLog};
-use scrip_proxy::store::{CouponRow, Fence, FenceError, ListQuery, RecordStore, Server, StockKey, StoreError};
+use scrip_proxy::store::{CouponRow, Fence, FenceError, ListQuery, RecordStore, Server, Source, StockKey, StoreError};
 use scrip_shard_config::PrimaryId;
 
 use super::{ModelStores, ModelWriter, limits, of_read, of_write};
@@ -15,6 +15,16 @@ use crate::sim::world::{Backend, World};
 
 pub(super) fn index(primary: PrimaryId) -> usize {
     usize::from(primary.0)
+}
+
+/// There are no replicas in the model: the topologies of simulations name none.
+fn primary_of(from: Source) -> Result<usize, StoreError> {
+    match from {
+        Source::Primary(primary) => Ok(index(primary)),
+        Source::Replica(replica) => {
+            Err(StoreError::Refused(format!("the model has no replica of {}", replica.primary)))
+        }
+    }
 }
 
 impl ModelStores {
@@ -34,8 +44,8 @@ impl RecordStore for ModelStores {
         ModelWriter::new(self.clone(), primary, lane)
     }
 
-    async fn list(&self, primary: PrimaryId, query: ListQuery) -> Result<Vec<CouponRow>, StoreError> {
-        let primary = index(primary);
+    async fn list(&self, from: Source, query: ListQuery) -> Result<Vec<CouponRow>, StoreError> {
+        let primary = primary_of(from)?;
         let read = move |world: &mut World| {
             let data = &world.primaries[primary].data;
             let ListQuery { user, template, after, count_max } = query;
@@ -48,8 +58,8 @@ impl RecordStore for ModelStores {
         self.at_once((Backend::Primary(primary), CallKind::List), limits::READ, None, read).await.map_err(of_read)
     }
 
-    async fn log(&self, primary: PrimaryId, key: CouponKey) -> Result<Option<CouponLog>, StoreError> {
-        let primary = index(primary);
+    async fn log(&self, from: Source, key: CouponKey) -> Result<Option<CouponLog>, StoreError> {
+        let primary = primary_of(from)?;
         let read = move |world: &mut World| world.primaries[primary].log(key);
         self.at_once((Backend::Primary(primary), CallKind::List), limits::READ, None, read).await.map_err(of_read)
     }

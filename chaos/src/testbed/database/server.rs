@@ -25,9 +25,19 @@ const READY_LIMIT: Duration = Duration::from_secs(90);
 const SMALL_DISK_MIB: u32 = 512;
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 
+/// Who writes to a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Whoever may.
+    Primary,
+    /// Only replication.
+    Replica,
+}
+
 #[derive(Debug)]
 pub(super) struct Server {
     plan: Arc<DatabasePlan>,
+    role: Role,
     lease: PortLease,
     folder: PathBuf,
     process: Process,
@@ -40,7 +50,7 @@ pub(super) struct Server {
 
 impl Server {
     /// A server with fresh data, not running yet.
-    pub(super) fn new(plan: &Arc<DatabasePlan>, name: &str, small_disk: bool) -> Result<Self, Error> {
+    pub(super) fn new(plan: &Arc<DatabasePlan>, name: &str, small_disk: bool, role: Role) -> Result<Self, Error> {
         let folder = plan.folder.join(name);
         make_private_folder(&folder.join(arguments::TEMPORARY))?;
         let process = Process::new(name.to_owned(), folder.join("log"));
@@ -49,6 +59,7 @@ impl Server {
         let disk = small_disk.then(|| SmallDisk::start(&data, SMALL_DISK_MIB, name, &plan.folder)).transpose()?;
         let server = Self {
             plan: Arc::clone(plan),
+            role,
             lease,
             folder,
             process,
@@ -126,6 +137,9 @@ impl Server {
             None => tied_command(program, &self.plan.folder)?,
         };
         command.args(arguments::all(&self.plan, &self.folder, self.lease.port(), server_id));
+        if self.role == Role::Replica {
+            command.args(["--read-only=ON", "--relay-log=relay"]);
+        }
         self.process.start(command)?;
         let options = access::options(self.lease.address(), access::USER, &self.plan.credentials.scrip);
         self.process.wait_ready(READY_LIMIT, || probe(options.clone(), server_id))

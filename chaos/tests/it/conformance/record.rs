@@ -5,7 +5,8 @@ use scrip_protocol::{OrderId, RequestId, TemplateId, UserId};
 use scrip_proxy::store::pack::{NewPack, PackItems, PackKey, PackRow, PackWriter};
 use scrip_proxy::store::steps::{Budget, CouponKey, Hold, NewStep, Spend, Step};
 use scrip_proxy::store::{
-    CouponRow, Fence, FenceError, ListQuery, NewCoupon, RecordError, RecordStore, RecordWriter, Server, StockKey,
+    CouponRow, Fence, FenceError, ListQuery, NewCoupon, RecordError, RecordStore, RecordWriter, Server, Source,
+    StockKey,
 };
 
 use scrip_shard_config::SubStock;
@@ -25,7 +26,7 @@ async fn raise(store: &impl RecordStore, epoch: u64) -> Vec<Fence> {
 
 async fn coupons(store: &impl RecordStore, user: u64) -> Vec<CouponRow> {
     let query = ListQuery { user: coupon(user, 1, 1).user, template: Some(template()), after: None, count_max: 10 };
-    store.list(P0, query).await.expect("listed")
+    store.list(Source::Primary(P0), query).await.expect("listed")
 }
 
 pub(crate) async fn records(store: impl RecordStore) {
@@ -132,8 +133,8 @@ pub(crate) async fn steps(store: impl RecordStore) {
             assert_eq!(found.iter().map(|row| row.status).collect::<Vec<_>>(), [expect.0]);
         }
     }
-    assert_eq!(store.log(P0, key(5)).await.expect("read").map(|log| log.steps.len()), Some(2));
-    assert_eq!(store.log(P0, key(7)).await, Ok(None));
+    assert_eq!(store.log(Source::Primary(P0), key(5)).await.expect("read").map(|log| log.steps.len()), Some(2));
+    assert_eq!(store.log(Source::Primary(P0), key(7)).await, Ok(None));
 }
 
 /// Budgets: spent with the steps or not at all, and never above the grant.
@@ -197,7 +198,7 @@ pub(crate) async fn packs(store: impl RecordStore) {
     assert_eq!(writer.packs(&[], false).await, Ok(Vec::new()));
     let all = async |user: u64| {
         let query = ListQuery { user: UserId(user), template: None, after: None, count_max: 10 };
-        let rows = store.list(P0, query).await.expect("listed");
+        let rows = store.list(Source::Primary(P0), query).await.expect("listed");
         rows.iter().map(|row| (row.template.get(), row.seq)).collect::<Vec<_>>()
     };
 

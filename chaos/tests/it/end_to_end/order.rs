@@ -298,7 +298,7 @@ mod cases {
         assert_eq!(listed(unused).await, [4, 6, 1, 2], "a lock that is over is none");
         assert_eq!(listed(query().status(CouponStatus::Locked)).await, [3, 5]);
         let counts = scene.client.count_coupons(user, None).await.expect("counted");
-        assert_eq!(counts, CouponCounts { unused: 4, locked: 2, used: 1, expired: 1 });
+        assert_eq!(counts, CouponCounts { unused: 4, locked: 2, used: 1, expired: 1, staleness: None });
         let counts = scene.client.count_coupons(user, Some(over)).await.expect("counted");
         assert_eq!(counts, CouponCounts { expired: 1, ..CouponCounts::default() });
     }

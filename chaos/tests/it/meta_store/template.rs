@@ -2,10 +2,12 @@
 
 use scrip_protocol::v1::{TemplateDefinition, TemplateStatus};
 use scrip_protocol::{RequestId, TemplateId};
-use scrip_proxy::store::{Layout, MetaError, MetaStore, RecordStore, TemplateRecord};
-use scrip_shard_config::SubStock;
+use scrip_proxy::store::{Layout, MetaError, MetaStore, RecordStore, Source, TemplateRecord};
+use scrip_shard_config::{PrimaryId, SubStock};
 
 use crate::record_store::bed::{Bed, on_each};
+
+const META: Source = Source::Primary(PrimaryId(0));
 
 pub(super) fn definition(total_stock: u64) -> TemplateDefinition {
     TemplateDefinition { name: "ten off".to_owned(), total_stock, per_user_limit: 1, ..Default::default() }
@@ -27,7 +29,7 @@ pub(crate) async fn create(store: impl MetaStore + RecordStore) {
     }
     let all = tasks.join_all().await;
     assert!(all.iter().all(|template| *template == all[0]), "{all:?}");
-    assert_eq!(store.templates(None, None, 10).await, Ok(vec![all[0].clone()]));
+    assert_eq!(store.templates(META, None, None, 10).await, Ok(vec![all[0].clone()]));
     assert_eq!(store.template(all[0].template).await.as_ref(), Ok(&all[0]));
     let other = store.create_template(RequestId([1; 16]), &definition(11), &layout, 77).await;
     assert_eq!(other, Err(MetaError::RequestIdReused));
@@ -50,8 +52,8 @@ pub(crate) async fn status(store: impl MetaStore + RecordStore) {
     let ghost = TemplateId::try_new(99).expect("not zero");
     assert_eq!(store.set_status(ghost, &[Draft], Closed).await, Err(MetaError::TemplateNotFound));
     assert_eq!(store.sub_stocks(ghost).await, Err(MetaError::TemplateNotFound));
-    assert_eq!(store.templates(None, Some(Published), 10).await, Ok(vec![published.clone()]));
-    assert_eq!(store.templates(Some(one), None, 10).await.map(|all| all.len()), Ok(1));
+    assert_eq!(store.templates(META, None, Some(Published), 10).await, Ok(vec![published.clone()]));
+    assert_eq!(store.templates(META, Some(one), None, 10).await.map(|all| all.len()), Ok(1));
     assert_eq!(store.templates_changed(2, 10).await, Ok(vec![published]));
 }
 

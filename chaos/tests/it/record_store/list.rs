@@ -1,7 +1,7 @@
 //! Pages of a user's coupons.
 
 use scrip_protocol::{TemplateId, UserId};
-use scrip_proxy::store::{ListQuery, NewCoupon, RecordStore, RecordWriter};
+use scrip_proxy::store::{ListQuery, NewCoupon, RecordStore, RecordWriter, Source};
 
 use super::bed::{Bed, P0, coupon, on_each, template};
 
@@ -34,7 +34,7 @@ async fn check(
     expect: &[u16],
 ) {
     let query = ListQuery { user: UserId(10_001), template, after, count_max };
-    let rows = bed.store.list(P0, query).await.expect("listed");
+    let rows = bed.store.list(Source::Primary(P0), query).await.expect("listed");
     assert!(rows.iter().all(|row| row.user == UserId(10_001)));
     assert_eq!(rows.iter().map(|row| row.seq).collect::<Vec<_>>(), expect, "{query:?}");
 }

@@ -41,5 +41,6 @@ pub(super) fn refusal() -> Response {
         detail: "template 7: every unit became a coupon".into(),
         retry_after_ms: 0,
         result: Some(Result::PackRefusal(PackRefusal { template_id: 7 })),
+        staleness_ms: 0,
     }
 }

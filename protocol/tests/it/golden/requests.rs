@@ -146,13 +146,26 @@ fn listings() -> Vec<Case> {
         ..ListCoupons::default()
     };
     let ending = ListCoupons { user_id: 1234, order: CouponOrder::Ending.into(), ..ListCoupons::default() };
-    let templates = ListTemplates { status: TemplateStatus::Published.into(), page_size: 100, after_template_id: 7 };
+    let templates = ListTemplates {
+        status: TemplateStatus::Published.into(),
+        page_size: 100,
+        after_template_id: 7,
+        ..ListTemplates::default()
+    };
+    let count = CountCoupons { user_id: 1234, template_id: 7, ..CountCoupons::default() };
+    let stale = ListCoupons { user_id: 1234, max_staleness_ms: 5_000, ..ListCoupons::default() };
     vec![
         ("request_list_coupons", 6, 0, Operation::ListCoupons(first)),
         ("request_list_coupons_next", 7, 0, Operation::ListCoupons(next)),
         ("request_list_coupons_ending", 23, 0, Operation::ListCoupons(ending)),
-        ("request_count_coupons", 24, 0, Operation::CountCoupons(CountCoupons { user_id: 1234, template_id: 7 })),
-        ("request_get_template", 10, 0, Operation::GetTemplate(GetTemplate { template_id: 7 })),
+        ("request_count_coupons", 24, 0, Operation::CountCoupons(count)),
+        ("request_list_coupons_stale", 25, 0, Operation::ListCoupons(stale)),
+        (
+            "request_get_template",
+            10,
+            0,
+            Operation::GetTemplate(GetTemplate { template_id: 7, ..GetTemplate::default() }),
+        ),
         ("request_list_templates", 11, 0, Operation::ListTemplates(templates)),
     ]
 }
@@ -166,7 +179,7 @@ fn of_orders() -> Vec<Case> {
     let redeem = RedeemCoupons { user_id, order_id: order_id(), coupons: redeemed };
     let unlock = UnlockCoupons { user_id, order_id: order_id(), coupon_ids: coupons() };
     let back = ReturnCoupons { user_id, order_id: order_id(), coupon_ids: coupons() };
-    let get = GetCoupon { user_id, coupon_id: vec![0xff; 16].into(), number: String::new() };
+    let get = GetCoupon { user_id, coupon_id: vec![0xff; 16].into(), number: String::new(), max_staleness_ms: 0 };
     let by_number = GetCoupon { number: "TEA-20260101-M3L2-86NT-FQZT-FSGK-D".into(), ..GetCoupon::default() };
     vec![
         ("request_lock_coupons", 18, 0, Operation::LockCoupons(lock)),

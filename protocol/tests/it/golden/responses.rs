@@ -46,6 +46,9 @@ pub(super) fn cases() -> Vec<(&'static str, Response)> {
     let mut cases: Vec<_> = results.map(|(name, id, result)| (name, ok(id, result))).collect();
     cases.extend(refusals());
     cases.push(("response_pack_refusal", super::pack::refusal()));
+    let page = CouponPage { coupons: vec![coupon()], ..CouponPage::default() };
+    let stale = Response { staleness_ms: 1_250, ..ok(26, Result::CouponPage(page)) };
+    cases.push(("response_coupon_page_stale", stale));
     cases
 }
 
@@ -207,7 +210,7 @@ fn refusals() -> Vec<(&'static str, Response)> {
         code: code.into(),
         detail: detail.into(),
         retry_after_ms,
-        result: None,
+        ..Response::default()
     };
     let wrong = "request_id is 15 bytes: give the 16 bytes that were minted for this request";
     let lost = "the connection to the primary was lost in the commit";

@@ -36,6 +36,8 @@ pub struct PrimaryCheck {
     pub schema: u32,
     /// The same of the meta schema, on the meta primary.
     pub meta_schema: Option<u32>,
+    /// Of each of its replicas, why no read goes there; `None`: reads may go there.
+    pub replicas: Vec<Option<String>>,
     /// Why a proxy would not serve there; empty: it would.
     pub obstacles: Vec<String>,
     /// Settings that weaken what an acknowledgement means.
@@ -82,7 +84,17 @@ pub async fn check_primary(
     let facts = session.facts().clone();
     let warnings = warnings(&facts);
     let node = node.map(|node| (PrimaryId(node.primary), node.version));
-    Ok(PrimaryCheck { primary: primary.id, facts, node, schema, meta_schema, obstacles, warnings })
+    let replicas = replicas(topology, primary, timeouts).await;
+    Ok(PrimaryCheck { primary: primary.id, facts, node, schema, meta_schema, replicas, obstacles, warnings })
+}
+
+async fn replicas(topology: &Topology, primary: &Primary, timeouts: MysqlLimits) -> Vec<Option<String>> {
+    let mut found = Vec::new();
+    for index in 0..primary.replicas.len() {
+        let Some(target) = Target::replica(primary, index, topology.version, timeouts) else { continue };
+        found.push(target.dial(Part::Primary).await.err().map(|error| error.to_string()));
+    }
+    found
 }
 
 async fn version(target: &Target, session: &mut Session, part: Part) -> Result<u32, StoreError> {

@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use super::facts::ServerFacts;
 use super::failure::{ER_BAD_DB_ERROR, ER_NO_SUCH_TABLE, Failed};
 use super::limits::MysqlLimits;
+use super::replica;
 use super::schema::Part;
 use super::session::{Session, decode};
 use super::sql;
@@ -24,17 +25,28 @@ pub(super) struct Node {
     pub(super) version: u64,
 }
 
-/// A primary as the topology names it.
+/// A primary as the topology names it, or a replica of one.
 #[derive(Debug, Clone)]
 pub(super) struct Target {
+    /// With the replica's address, if it is one.
     primary: Primary,
+    /// Which of the primary's replicas.
+    replica: Option<usize>,
     version: u64,
     timeouts: MysqlLimits,
 }
 
 impl Target {
     pub(super) fn new(primary: &Primary, version: u64, timeouts: MysqlLimits) -> Target {
-        Target { primary: primary.clone(), version, timeouts }
+        Target { primary: primary.clone(), replica: None, version, timeouts }
+    }
+
+    /// A replica of the primary; `None`: it has none of this number.
+    pub(super) fn replica(primary: &Primary, index: usize, version: u64, timeouts: MysqlLimits) -> Option<Target> {
+        let address = primary.replicas.get(index)?.clone();
+        let primary = Primary { address, ..primary.clone() };
+        let timeouts = MysqlLimits { read: timeouts.replica, ..timeouts };
+        Some(Target { primary, replica: Some(index), version, timeouts })
     }
 
     pub(super) fn id(&self) -> PrimaryId {
@@ -55,7 +67,10 @@ impl Target {
 
     /// Which primary, and where: what every message begins with.
     pub(super) fn whom(&self) -> String {
-        format!("primary {} at {}", self.primary.id, self.primary.address)
+        match self.replica {
+            None => format!("primary {} at {}", self.primary.id, self.primary.address),
+            Some(index) => format!("replica {index} of primary {} at {}", self.primary.id, self.primary.address),
+        }
     }
 
     /// Connects and checks that this is the server that the topology means. Cancelled, it leaves nothing behind.
@@ -65,6 +80,11 @@ impl Target {
         self.check_node(node)?;
         let found = part.version(&mut session, self.timeouts.connect).await.map_err(|failed| self.refusal(&failed))?;
         part.check(found).map_err(|text| StoreError::Refused(format!("{}: {text}", self.whom())))?;
+        if self.replica.is_some() {
+            let checked = replica::check(&mut session, self.timeouts.connect).await;
+            let checked = checked.map_err(|failed| self.refusal(&failed))?;
+            checked.map_err(|text| StoreError::Refused(format!("{}: {text}", self.whom())))?;
+        }
         Ok(session)
     }
 

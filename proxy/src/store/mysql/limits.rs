@@ -11,6 +11,9 @@ pub struct MysqlLimits {
     pub record: Duration,
     /// For a read.
     pub read: Duration,
+    /// For a read from a replica, and again for what comes before it: the mark, and a connection if there is none. When it is
+    /// over the primary is asked.
+    pub replica: Duration,
     /// For one statement of a settle or of meta.
     pub control: Duration,
     /// How long the server lets a statement wait for a lock, in whole seconds, at least one.
@@ -26,6 +29,7 @@ impl Default for MysqlLimits {
             connect: Duration::from_secs(2),
             record: Duration::from_secs(5),
             read: Duration::from_secs(4),
+            replica: Duration::from_millis(100),
             control: Duration::from_secs(5),
             lock_wait: Duration::from_secs(3),
             connections: 8,

@@ -18,10 +18,10 @@ use scrip_protocol::{RequestId, TemplateId};
 use scrip_shard_config::{PrimaryId, SubStock};
 
 use self::transaction::Transaction;
-use super::pool::Pool;
+use super::pool::{Lease, Pool};
 use super::{MysqlStore, sql};
 use crate::store::{
-    Advanced, Ended, Layout, MetaError, MetaStore, StockChangeRecord, StockKey, StoreError, SubStockRecord,
+    Advanced, Ended, Layout, MetaError, MetaStore, Source, StockChangeRecord, StockKey, StoreError, SubStockRecord,
     TemplateRecord,
 };
 
@@ -57,14 +57,15 @@ impl MetaStore for MysqlStore {
 
     async fn templates(
         &self,
+        from: Source,
         after: Option<TemplateId>,
         status: Option<TemplateStatus>,
         count_max: u32,
     ) -> Result<Vec<TemplateRecord>, MetaError> {
         let after = after.map_or(0, TemplateId::get);
         let rows = match status {
-            Some(status) => self.read(sql::TEMPLATES_OF_STATUS, (after, status as i32, count_max)).await?,
-            None => self.read(sql::TEMPLATES, (after, count_max)).await?,
+            Some(status) => self.read_from(from, sql::TEMPLATES_OF_STATUS, (after, status as i32, count_max)).await?,
+            None => self.read_from(from, sql::TEMPLATES, (after, count_max)).await?,
         };
         Ok(row::templates(rows)?)
     }
@@ -155,12 +156,36 @@ impl MysqlStore {
         text: &'static str,
         params: impl Into<mysql_async::Params> + Send,
     ) -> Result<Vec<R>, StoreError> {
-        let (pool, mut lease) = (self.meta(), self.meta().lease().await?);
-        let rows = lease.session.rows(text, params, pool.target().limits().read).await;
-        let rows = rows.map_err(|failed| failed.not_applied(&pool.target().whom()))?;
-        lease.keep();
-        Ok(rows)
+        read_on(self.meta(), self.meta().lease().await?, text, params).await
     }
+
+    /// The same from a replica, if that is what is wanted.
+    async fn read_from<R: mysql_async::prelude::FromRow + Send + 'static>(
+        &self,
+        from: Source,
+        text: &'static str,
+        params: impl Into<mysql_async::Params> + Send,
+    ) -> Result<Vec<R>, StoreError> {
+        match from {
+            Source::Primary(_) => self.read(text, params).await,
+            Source::Replica(replica) => {
+                let (lease, pool) = self.inner.meta_reader(replica).await?;
+                read_on(pool, lease, text, params).await
+            }
+        }
+    }
+}
+
+async fn read_on<R: mysql_async::prelude::FromRow + Send + 'static>(
+    pool: &Pool,
+    mut lease: Lease,
+    text: &'static str,
+    params: impl Into<mysql_async::Params> + Send,
+) -> Result<Vec<R>, StoreError> {
+    let rows = lease.session.rows(text, params, pool.target().limits().read).await;
+    let rows = rows.map_err(|failed| failed.not_applied(&pool.target().whom()))?;
+    lease.keep();
+    Ok(rows)
 }
 
 /// The template, locked: the first lock of whatever changes it.

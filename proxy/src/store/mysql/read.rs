@@ -7,8 +7,9 @@ use scrip_protocol::v1::CouponStatus;
 use scrip_protocol::{RequestId, TemplateId, UserId};
 use scrip_shard_config::Tail;
 
+use super::dial::Target;
 use super::failure::Failed;
-use super::pool::Pool;
+use super::pool::Lease;
 use super::session::{Session, decode};
 use super::sql;
 use crate::store::{CouponRow, ListQuery, StoreError};
@@ -37,11 +38,9 @@ pub(super) fn coupons(rows: Vec<Row>) -> Result<Vec<CouponRow>, Failed> {
 }
 
 /// One page of a user's coupons.
-pub(super) async fn list(pool: &Pool, query: ListQuery) -> Result<Vec<CouponRow>, StoreError> {
-    let mut lease = pool.lease().await?;
-    let limit = pool.target().limits().read;
-    let rows = page(&mut lease.session, query, limit).await;
-    let rows = rows.map_err(|failed| failed.not_applied(&pool.target().whom()))?;
+pub(super) async fn list(mut lease: Lease, target: &Target, query: ListQuery) -> Result<Vec<CouponRow>, StoreError> {
+    let rows = page(&mut lease.session, query, target.limits().read).await;
+    let rows = rows.map_err(|failed| failed.not_applied(&target.whom()))?;
     lease.keep();
     Ok(rows)
 }

@@ -10,6 +10,7 @@ pub(super) mod outbox;
 pub(super) mod pack;
 pub(super) mod patrol;
 pub(super) mod record;
+pub(super) mod replica;
 pub(super) mod steps;
 pub(super) mod text;
 

@@ -7,8 +7,9 @@ use mysql_async::prelude::FromRow;
 use scrip_protocol::v1::{CouponStatus, StepKind};
 use scrip_protocol::{OrderId, RequestId, TemplateId, UserId};
 
+use super::dial::Target;
 use super::failure::Failed;
-use super::pool::Pool;
+use super::pool::Lease;
 use super::session::decode;
 use super::sql;
 use crate::store::steps::{CouponKey, CouponLog, Hold, Step};
@@ -88,12 +89,11 @@ pub(super) fn logs(rows: Vec<Row>) -> Result<Vec<CouponLog>, Failed> {
 }
 
 /// One coupon and its log.
-pub(super) async fn log(pool: &Pool, key: CouponKey) -> Result<Option<CouponLog>, StoreError> {
-    let mut lease = pool.lease().await?;
-    let (text, limit) = (sql::steps::logs(&[key], false), pool.target().limits().read);
+pub(super) async fn log(mut lease: Lease, target: &Target, key: CouponKey) -> Result<Option<CouponLog>, StoreError> {
+    let (text, limit) = (sql::steps::logs(&[key], false), target.limits().read);
     let found = lease.session.packet(&text, 1, limit).await;
     let found = found.and_then(|mut sets| logs(sets.pop().unwrap_or_default()));
-    let mut found = found.map_err(|failed| failed.not_applied(&pool.target().whom()))?;
+    let mut found = found.map_err(|failed| failed.not_applied(&target.whom()))?;
     lease.keep();
     Ok(found.pop())
 }
