@@ -55,7 +55,7 @@ impl Client {
     /// # Errors
     /// The same.
     pub fn claim(&self, claim: Claim) -> Result<Coupon, ClaimError> {
-        self.wait(|client| async move { client.claim(claim).await })
+        self.with(|client| async move { client.claim(claim).await })
     }
 
     /// See [`crate::Client::claim_pack`].
@@ -64,7 +64,7 @@ impl Client {
     /// The same.
     pub fn claim_pack(&self, pack: &Pack) -> Result<Vec<Coupon>, ClaimPackError> {
         let pack = pack.clone();
-        self.wait(|client| async move { client.claim_pack(&pack).await })
+        self.with(|client| async move { client.claim_pack(&pack).await })
     }
 
     /// See [`crate::Client::get_claim`].
@@ -77,7 +77,7 @@ impl Client {
         template: TemplateId,
         request_id: RequestId,
     ) -> Result<Coupon, GetClaimError> {
-        self.wait(|client| async move { client.get_claim(user, template, request_id).await })
+        self.with(|client| async move { client.get_claim(user, template, request_id).await })
     }
 
     /// See [`crate::Client::list_coupons`].
@@ -90,7 +90,7 @@ impl Client {
         after: Option<&CouponCursor>,
     ) -> Result<CouponPage, ListCouponsError> {
         let (query, after) = (query.clone(), after.cloned());
-        self.wait(|client| async move { client.list_coupons(&query, after.as_ref()).await })
+        self.with(|client| async move { client.list_coupons(&query, after.as_ref()).await })
     }
 
     /// See [`crate::Client::quote`].
@@ -99,7 +99,7 @@ impl Client {
     /// The same.
     pub fn quote(&self, user: UserId, order: &Order, coupons: &[CouponId]) -> Result<Quote, QuoteError> {
         let (order, coupons) = (order.clone(), coupons.to_vec());
-        self.wait(|client| async move { client.quote(user, &order, &coupons).await })
+        self.with(|client| async move { client.quote(user, &order, &coupons).await })
     }
 
     /// See [`crate::Client::create_template`].
@@ -111,7 +111,7 @@ impl Client {
         request_id: RequestId,
         definition: TemplateDefinition,
     ) -> Result<Template, CreateTemplateError> {
-        self.wait(|client| async move { client.create_template(request_id, definition).await })
+        self.with(|client| async move { client.create_template(request_id, definition).await })
     }
 
     /// See [`crate::Client::get_template`].
@@ -119,7 +119,7 @@ impl Client {
     /// # Errors
     /// The same.
     pub fn get_template(&self, template: TemplateId) -> Result<Template, GetTemplateError> {
-        self.wait(|client| async move { client.get_template(template).await })
+        self.with(|client| async move { client.get_template(template).await })
     }
 
     /// See [`crate::Client::list_templates`].
@@ -128,7 +128,7 @@ impl Client {
     /// The same.
     pub fn list_templates(&self, query: &TemplateQuery) -> Result<TemplatePage, ListTemplatesError> {
         let query = query.clone();
-        self.wait(|client| async move { client.list_templates(&query).await })
+        self.with(|client| async move { client.list_templates(&query).await })
     }
 
     /// See [`crate::Client::publish`].
@@ -136,7 +136,7 @@ impl Client {
     /// # Errors
     /// The same.
     pub fn publish(&self, template: TemplateId) -> Result<Template, SetStatusError> {
-        self.wait(|client| async move { client.publish(template).await })
+        self.with(|client| async move { client.publish(template).await })
     }
 
     /// See [`crate::Client::pause`].
@@ -144,7 +144,7 @@ impl Client {
     /// # Errors
     /// The same.
     pub fn pause(&self, template: TemplateId) -> Result<Template, SetStatusError> {
-        self.wait(|client| async move { client.pause(template).await })
+        self.with(|client| async move { client.pause(template).await })
     }
 
     /// See [`crate::Client::resume`].
@@ -152,7 +152,7 @@ impl Client {
     /// # Errors
     /// The same.
     pub fn resume(&self, template: TemplateId) -> Result<Template, SetStatusError> {
-        self.wait(|client| async move { client.resume(template).await })
+        self.with(|client| async move { client.resume(template).await })
     }
 
     /// See [`crate::Client::close_template`].
@@ -160,7 +160,7 @@ impl Client {
     /// # Errors
     /// The same.
     pub fn close_template(&self, template: TemplateId) -> Result<Template, SetStatusError> {
-        self.wait(|client| async move { client.close_template(template).await })
+        self.with(|client| async move { client.close_template(template).await })
     }
 
     /// See [`crate::Client::replenish`].
@@ -173,7 +173,7 @@ impl Client {
         request_id: RequestId,
         units: i64,
     ) -> Result<StockChange, ReplenishError> {
-        self.wait(|client| async move { client.replenish(template, request_id, units).await })
+        self.with(|client| async move { client.replenish(template, request_id, units).await })
     }
 
     /// See [`crate::Client::ping`].
@@ -181,10 +181,24 @@ impl Client {
     /// # Errors
     /// The same.
     pub fn ping(&self) -> Result<(), PingError> {
-        self.wait(|client| async move { client.ping().await })
+        self.with(|client| async move { client.ping().await })
     }
 
-    fn wait<T, E, F>(&self, operation: impl FnOnce(crate::Client) -> F) -> Result<T, E>
+    /// Any operation of the client, or several: orders, bulk jobs, codes, counts, another deadline, reads from replicas.
+    ///
+    /// ```no_run
+    /// # fn run(client: scrip_client::blocking::Client, user: scrip_client::UserId) -> Result<(), scrip_client::Failure> {
+    /// use std::time::Duration;
+    ///
+    /// let counts = client.with(move |client| async move {
+    ///     client.with_max_staleness(Duration::from_secs(5)).count_coupons(user, None).await
+    /// })?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of the operation.
+    pub fn with<T, E, F>(&self, operation: impl FnOnce(crate::Client) -> F) -> Result<T, E>
     where
         F: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
