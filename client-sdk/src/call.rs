@@ -1,14 +1,15 @@
 //! One request over all of its attempts: an owned value that moves from queue to connection and back until it is delivered.
 
+use std::mem;
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use prost::Message;
-use scrip_protocol::UserId;
 use scrip_protocol::frame;
 use scrip_protocol::limits::DEADLINE_MAX_MS;
 use scrip_protocol::v1::request::Operation as Wire;
 use scrip_protocol::v1::{self, Request};
+use scrip_protocol::{RequestId, TemplateId, UserId};
 
 use crate::coupon::{Claim, Coupon};
 use crate::delivery::Sink;
@@ -39,8 +40,23 @@ pub(crate) struct Call {
 #[derive(Debug)]
 pub(crate) enum Operation {
     /// By far the most frequent: kept small.
-    Claim(Claim),
+    Claim(ClaimCall),
     Other(Box<Wire>),
+}
+
+/// A claim without its deadline, which is the call's.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ClaimCall {
+    pub(crate) user: UserId,
+    template: TemplateId,
+    request_id: RequestId,
+    first_try: bool,
+}
+
+impl From<Claim> for ClaimCall {
+    fn from(Claim { user, template, request_id, first_try, deadline: _ }: Claim) -> Self {
+        Self { user, template, request_id, first_try }
+    }
 }
 
 impl Call {
@@ -49,40 +65,50 @@ impl Call {
     }
 
     /// Appends this attempt as a frame; the proxy is told how much time is left.
-    pub(crate) fn encode(&self, id: u64, now: Instant, buffer: &mut BytesMut) {
-        frame::put(&self.request(id, now), buffer);
+    pub(crate) fn encode(&mut self, id: u64, now: Instant, buffer: &mut BytesMut) {
+        self.with_request(id, now, |request| frame::put(request, buffer));
     }
 
     /// Whether its frame is above the limit of the proxy. Claims never are.
-    pub(crate) fn exceeds(&self, len_max: usize, now: Instant) -> bool {
+    pub(crate) fn exceeds(&mut self, len_max: usize, now: Instant) -> bool {
         match &self.operation {
             Operation::Claim(_) => false,
-            Operation::Other(_) => self.request(u64::MAX, now).encoded_len() > len_max,
+            Operation::Other(_) => self.with_request(u64::MAX, now, |request| request.encoded_len() > len_max),
         }
     }
 
-    fn request(&self, id: u64, now: Instant) -> Request {
+    /// Lends this attempt as a message. The operation is moved in and out: it may be large, and each attempt would copy it.
+    fn with_request<T>(&mut self, id: u64, now: Instant, use_it: impl FnOnce(&Request) -> T) -> T {
         let left_ms = self.deadline.saturating_duration_since(now).as_millis().clamp(1, DEADLINE_MAX_MS.into());
-        let operation = match &self.operation {
-            Operation::Claim(claim) => Wire::Claim(self.wire_claim(claim)),
-            Operation::Other(operation) => match &**operation {
-                Wire::ClaimByCode(claim) => {
-                    Wire::ClaimByCode(v1::ClaimByCode { attempt: self.wire_attempt(false), ..claim.clone() })
+        let first_try = matches!(&self.operation, Operation::Claim(claim) if claim.first_try);
+        let attempt = self.wire_attempt(first_try);
+        let mut request = Request { id, deadline_ms: left_ms as u32, operation: None };
+        match &mut self.operation {
+            Operation::Claim(claim) => {
+                request.operation = Some(Wire::Claim(wire_claim(claim, attempt)));
+                use_it(&request)
+            }
+            Operation::Other(operation) => {
+                match &mut **operation {
+                    Wire::ClaimByCode(claim) => claim.attempt = attempt,
+                    Wire::ClaimPack(claim) => claim.attempt = attempt,
+                    _ => {}
                 }
-                Wire::ClaimPack(claim) => {
-                    Wire::ClaimPack(v1::ClaimPack { attempt: self.wire_attempt(false), ..claim.clone() })
+                request.operation = Some(mem::replace(operation, Wire::Ping(v1::Ping::default())));
+                let used = use_it(&request);
+                if let Some(lent) = request.operation {
+                    **operation = lent;
                 }
-                other => other.clone(),
-            },
-        };
-        Request { id, deadline_ms: left_ms as u32, operation: Some(operation) }
+                used
+            }
+        }
     }
 
     /// What it may have changed that reads show.
     pub(crate) fn written(&self) -> Option<Written> {
         let user = |id| Some(Written::User(UserId(id)));
         match &self.operation {
-            Operation::Claim(claim) => Some(Written::User(claim.user())),
+            Operation::Claim(claim) => Some(Written::User(claim.user)),
             Operation::Other(operation) => match &**operation {
                 Wire::Claim(claim) => user(claim.user_id),
                 Wire::ClaimByCode(claim) => user(claim.user_id),
@@ -168,20 +194,16 @@ impl Call {
         }
     }
 
-    fn wire_claim(&self, claim: &Claim) -> v1::Claim {
-        v1::Claim {
-            user_id: claim.user.get(),
-            template_id: claim.template.get(),
-            request_id: claim.request_id.to_bytes(),
-            attempt: self.wire_attempt(claim.first_try),
-        }
-    }
-
     /// 2 or more: an earlier send may have been applied. Sends that were refused as not applied leave it what it was
     /// before them: 1, known to be the first, or 0, the caller made no promise.
     fn wire_attempt(&self, first_try: bool) -> u32 {
         if self.in_doubt { self.sent + 1 } else { u32::from(first_try) }
     }
+}
+
+fn wire_claim(claim: &ClaimCall, attempt: u32) -> v1::Claim {
+    let (user_id, template_id) = (claim.user.get(), claim.template.get());
+    v1::Claim { user_id, template_id, request_id: claim.request_id.to_bytes(), attempt }
 }
 
 /// The coupons that were asked for, in their order.

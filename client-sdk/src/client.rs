@@ -162,12 +162,15 @@ impl Client {
     }
 
     pub(crate) fn deadline_of(&self, claim: &Claim) -> Duration {
-        claim.deadline.or(self.deadline).unwrap_or(self.shared().config.deadline).min(DEADLINE_MAX)
+        claim.deadline.unwrap_or_else(|| self.deadline()).min(DEADLINE_MAX)
+    }
+
+    pub(crate) fn deadline(&self) -> Duration {
+        self.deadline.unwrap_or(self.shared().config.deadline).min(DEADLINE_MAX)
     }
 
     async fn ask(&self, operation: Wire) -> Outcome {
-        let deadline = self.deadline.unwrap_or(self.shared().config.deadline);
-        self.outcome(Operation::Other(Box::new(operation)), deadline).await
+        self.outcome(Operation::Other(Box::new(operation)), self.deadline()).await
     }
 
     async fn ask_admin(&self, operation: Wire) -> Outcome {

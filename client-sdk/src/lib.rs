@@ -22,7 +22,7 @@
 //! |------------|-------------------------------------------------------------------------------------|
 //! | `client`   | [`Client`] and its operations                                                       |
 //! | [`blocking`] | the same for code without a runtime                                               |
-//! | `stream`   | [`ClaimStream`]: many claims in flight without a task for each                      |
+//! | `stream`   | [`ClaimStream`], [`OrderStream`]: many requests in flight without a task for each   |
 //! | `coupon`, `pack`, `order`, `template`, `rule`, `quote`, `bulk`, `exchange` | what goes in and comes out, typed |
 //! | [`event`]  | facts about coupons, as a consumer of the streams reads them                        |
 //! | `error`, `failure` | an enum for each operation; what is known about a failure                   |
@@ -78,7 +78,7 @@ pub use error::{
 };
 pub use exchange::{CodeBatch, CodeBatchPage, CodeBatchQuery, CodeBatchStatus, NewCodeBatch};
 pub use failure::Failure;
-pub use order::{CouponHistory, CouponStep, Redemption, StepKind};
+pub use order::{CouponHistory, CouponStep, OrderRequest, Redemption, StepKind};
 pub use pack::{Pack, PackItem};
 pub use quote::{
     ApplicableCoupon, Combination, CombinedCoupon, InapplicableCoupon, Order, OrderLine, Quote, QuoteReason,
@@ -90,5 +90,5 @@ pub use scrip_protocol::{
     BulkJobId, CodeBatchId, CouponId, CouponNumber, Disposition, OrderId, RequestId, TemplateId, UserId,
 };
 pub use secret::Secret;
-pub use stream::{ClaimStream, Completion};
+pub use stream::{ClaimStream, Completion, OrderCompletion, OrderStream, RequestStream, Streamed};
 pub use template::{StockChange, Template, TemplateDefinition, TemplatePage, TemplateQuery, TemplateStatus, Validity};

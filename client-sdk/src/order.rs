@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use scrip_protocol::v1;
-use scrip_protocol::{CouponId, OrderId};
+use scrip_protocol::v1::request::Operation as Wire;
+use scrip_protocol::{CouponId, OrderId, UserId};
 
 use crate::coupon::Coupon;
 use crate::reply::Malformed;
@@ -15,6 +17,45 @@ pub struct Redemption {
     pub coupon_id: CouponId,
     /// What it takes off, in minor units of the template's currency: for the operation log.
     pub amount_minor: u64,
+}
+
+/// One request of an order, on coupons of one user: it takes effect on all of them or on none, and may be sent any number of times.
+/// [`Client`](crate::Client) has a method for each; as a value it goes into an [`OrderStream`](crate::OrderStream).
+#[derive(Debug, Clone)]
+pub struct OrderRequest(pub(crate) Wire);
+
+impl OrderRequest {
+    /// As [`Client::lock_coupons`](crate::Client::lock_coupons).
+    pub fn lock(user: UserId, order_id: &OrderId, coupons: &[CouponId], ttl: Duration) -> Self {
+        let ttl_ms = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
+        let (user_id, order_id, coupon_ids) = parts(user, order_id, coupons);
+        Self(Wire::LockCoupons(v1::LockCoupons { user_id, order_id, coupon_ids, ttl_ms }))
+    }
+
+    /// As [`Client::redeem_coupons`](crate::Client::redeem_coupons).
+    pub fn redeem(user: UserId, order_id: &OrderId, coupons: &[Redemption]) -> Self {
+        let redemption =
+            |one: &Redemption| v1::Redemption { coupon_id: one.coupon_id.to_bytes(), amount_minor: one.amount_minor };
+        let coupons = coupons.iter().map(redemption).collect();
+        let (user_id, order_id) = (user.get(), order_id.to_string());
+        Self(Wire::RedeemCoupons(v1::RedeemCoupons { user_id, order_id, coupons }))
+    }
+
+    /// As [`Client::unlock_coupons`](crate::Client::unlock_coupons).
+    pub fn unlock(user: UserId, order_id: &OrderId, coupons: &[CouponId]) -> Self {
+        let (user_id, order_id, coupon_ids) = parts(user, order_id, coupons);
+        Self(Wire::UnlockCoupons(v1::UnlockCoupons { user_id, order_id, coupon_ids }))
+    }
+
+    /// As [`Client::return_coupons`](crate::Client::return_coupons).
+    pub fn give_back(user: UserId, order_id: &OrderId, coupons: &[CouponId]) -> Self {
+        let (user_id, order_id, coupon_ids) = parts(user, order_id, coupons);
+        Self(Wire::ReturnCoupons(v1::ReturnCoupons { user_id, order_id, coupon_ids }))
+    }
+}
+
+fn parts(user: UserId, order_id: &OrderId, coupons: &[CouponId]) -> (u64, String, Vec<Bytes>) {
+    (user.get(), order_id.to_string(), coupons.iter().map(|coupon| coupon.to_bytes()).collect())
 }
 
 /// A coupon, and all that happened to it.

@@ -151,7 +151,7 @@ mod tests {
         let claim = Claim::new(UserId(user), TemplateId::try_new(1).expect("not 0"), RequestId([0; 16]));
         let (sender, receiver) = tokio::sync::oneshot::channel();
         std::mem::forget(receiver);
-        Call::new(Operation::Claim(claim), deadline, Sink::One(sender))
+        Call::new(Operation::Claim(claim.into()), deadline, Sink::One(sender))
     }
 
     fn users(calls: &[Call]) -> Vec<u64> {

@@ -1,21 +1,18 @@
 //! Operations on coupons.
 
+use scrip_protocol::v1;
 use scrip_protocol::v1::request::Operation as Wire;
-use scrip_protocol::v1::{self, Code};
 use scrip_protocol::{RequestId, TemplateId, UserId};
 
 use super::Client;
 use crate::call::Operation;
 use crate::coupon::{Claim, Coupon, CouponCounts, CouponCursor, CouponPage, CouponQuery, CouponStatus};
 use crate::error::{ClaimError, GetClaimError, ListCouponsError, PingError};
-use crate::failure::Failure;
 use crate::reply::Answer;
 use crate::stream::{ClaimStream, coupon_of};
 use crate::writes::Reads;
 
-pub(super) fn wrong_kind() -> Failure {
-    Failure::local(Code::OutcomeUnknown, "the answer is of another kind")
-}
+pub(super) use crate::stream::wrong_kind;
 
 impl Client {
     /// Claims a coupon. A resend of a claim that was applied gives the same coupon, with [`Coupon::replayed`] set.
@@ -25,7 +22,7 @@ impl Client {
     /// # Errors
     /// [`ClaimError::disposition`] says whether it may have taken effect.
     pub async fn claim(&self, claim: Claim) -> Result<Coupon, ClaimError> {
-        coupon_of(self.outcome(Operation::Claim(claim), self.deadline_of(&claim)).await)
+        coupon_of(self.outcome(Operation::Claim(claim.into()), self.deadline_of(&claim)).await)
     }
 
     /// A way to keep up to `in_flight_max` claims under way without a task for each.

@@ -10,8 +10,9 @@ use super::Client;
 use super::coupons::wrong_kind;
 use crate::coupon::Coupon;
 use crate::error::{GetCouponError, OrderError};
-use crate::order::{CouponHistory, Redemption};
+use crate::order::{CouponHistory, OrderRequest, Redemption};
 use crate::reply::Answer;
+use crate::stream::{OrderStream, coupons_of};
 use crate::writes::Reads;
 
 /// Each takes effect on all coupons that it names or on none, and may be sent any number of times: the order's id is what
@@ -30,9 +31,7 @@ impl Client {
         coupons: &[CouponId],
         ttl: Duration,
     ) -> Result<Vec<Coupon>, OrderError> {
-        let ttl_ms = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
-        let (user_id, order_id, coupon_ids) = parts(user, order_id, coupons);
-        self.order(Wire::LockCoupons(v1::LockCoupons { user_id, order_id, coupon_ids, ttl_ms })).await
+        self.order(OrderRequest::lock(user, order_id, coupons, ttl)).await
     }
 
     /// Uses coupons: those that the order holds, or unused ones.
@@ -45,11 +44,7 @@ impl Client {
         order_id: &OrderId,
         coupons: &[Redemption],
     ) -> Result<Vec<Coupon>, OrderError> {
-        let redemption =
-            |one: &Redemption| v1::Redemption { coupon_id: one.coupon_id.to_bytes(), amount_minor: one.amount_minor };
-        let coupons = coupons.iter().map(redemption).collect();
-        let (user_id, order_id) = (user.get(), order_id.to_string());
-        self.order(Wire::RedeemCoupons(v1::RedeemCoupons { user_id, order_id, coupons })).await
+        self.order(OrderRequest::redeem(user, order_id, coupons)).await
     }
 
     /// Frees coupons that the order holds. One that it does not hold stays what it is, and the order can never take it: a
@@ -63,8 +58,7 @@ impl Client {
         order_id: &OrderId,
         coupons: &[CouponId],
     ) -> Result<Vec<Coupon>, OrderError> {
-        let (user_id, order_id, coupon_ids) = parts(user, order_id, coupons);
-        self.order(Wire::UnlockCoupons(v1::UnlockCoupons { user_id, order_id, coupon_ids })).await
+        self.order(OrderRequest::unlock(user, order_id, coupons)).await
     }
 
     /// Gives coupons back that the order has used: all of them or some.
@@ -77,8 +71,7 @@ impl Client {
         order_id: &OrderId,
         coupons: &[CouponId],
     ) -> Result<Vec<Coupon>, OrderError> {
-        let (user_id, order_id, coupon_ids) = parts(user, order_id, coupons);
-        self.order(Wire::ReturnCoupons(v1::ReturnCoupons { user_id, order_id, coupon_ids })).await
+        self.order(OrderRequest::give_back(user, order_id, coupons)).await
     }
 
     /// A coupon and its operation log.
@@ -107,14 +100,12 @@ impl Client {
         }
     }
 
-    async fn order(&self, operation: Wire) -> Result<Vec<Coupon>, OrderError> {
-        match self.ask(operation).await? {
-            Answer::OrderCoupons(coupons) => Ok(coupons),
-            _ => Err(wrong_kind().into()),
-        }
+    /// A way to keep up to `in_flight_max` requests of orders under way without a task for each.
+    pub fn order_stream(&self, in_flight_max: usize) -> OrderStream {
+        OrderStream::new(self.clone(), in_flight_max)
     }
-}
 
-fn parts(user: UserId, order_id: &OrderId, coupons: &[CouponId]) -> (u64, String, Vec<bytes::Bytes>) {
-    (user.get(), order_id.to_string(), coupons.iter().map(|coupon| coupon.to_bytes()).collect())
+    async fn order(&self, request: OrderRequest) -> Result<Vec<Coupon>, OrderError> {
+        coupons_of(self.ask(request.0).await)
+    }
 }

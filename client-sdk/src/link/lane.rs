@@ -52,7 +52,7 @@ impl Lane {
         self.earliest = Some(self.earliest.map_or(deadline, |earliest| earliest.min(deadline)));
     }
 
-    pub(super) fn write(&mut self, call: Call, now: Instant, buffer: &mut BytesMut, too_large: &mut Vec<Call>) {
+    pub(super) fn write(&mut self, mut call: Call, now: Instant, buffer: &mut BytesMut, too_large: &mut Vec<Call>) {
         if call.exceeds(self.request_len_max, now) {
             too_large.push(call);
             return;

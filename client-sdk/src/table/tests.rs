@@ -8,7 +8,7 @@ use crate::delivery::Sink;
 
 fn call(user: u64, deadline: Instant) -> Call {
     let claim = Claim::new(UserId(user), TemplateId::try_new(1).expect("not 0"), RequestId([0; 16]));
-    Call::new(Operation::Claim(claim), deadline, Sink::One(oneshot::channel().0))
+    Call::new(Operation::Claim(claim.into()), deadline, Sink::One(oneshot::channel().0))
 }
 
 fn insert(table: &mut Table, user: u64, deadline: Instant) -> u64 {

@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use scrip_client::{Claim, Code, Disposition};
+use scrip_client::{Claim, Code, CouponId, Disposition, OrderError, OrderId, OrderRequest, UserId};
+use scrip_protocol::v1;
+use scrip_protocol::v1::request::Operation;
+use scrip_protocol::v1::response::Result as Answer;
 
-use crate::fake::{Fake, claim, config, pair, pair_with, within};
+use crate::fake::{Fake, claim, config, coupon, pair, pair_with, within};
 
 fn tagged(users: std::ops::Range<u64>) -> impl Iterator<Item = (u64, Claim)> {
     users.map(|user| (user, claim(user)))
@@ -102,4 +105,45 @@ async fn a_lost_connection_and_a_deadline_mean_the_same_as_for_one_claim() {
             Err(error) => assert_eq!((completion.tag, error.disposition()), (1, Disposition::Unknown)),
         }
     }
+}
+
+#[tokio::test]
+async fn requests_of_orders_complete_under_their_tags() {
+    let fake = Fake::start().await;
+    let (client, mut proxy) = pair(&fake).await;
+    let stream = client.order_stream(100);
+    let order = OrderId::try_new("order 1").expect("an order id");
+    let id = |user: u64| CouponId(u128::from(user).to_be_bytes());
+    let mut requests = (0..50).map(|user| (user, OrderRequest::unlock(UserId(user), &order, &[id(user)])));
+    assert_eq!(stream.submit(&mut requests), 50);
+    let serve = async {
+        for _ in 0..50 {
+            let request = proxy.request().await;
+            let Some(Operation::UnlockCoupons(unlock)) = request.operation else { panic!("{request:?}") };
+            assert_eq!(unlock.order_id, "order 1");
+            if unlock.user_id % 5 == 0 {
+                proxy.refuse(request.id, Code::OrderDone).await;
+            } else {
+                let coupon_id = unlock.coupon_ids[0].clone();
+                let claim = v1::Claim { template_id: 7, request_id: coupon_id.clone(), ..v1::Claim::default() };
+                let coupon = v1::Coupon { coupon_id, user_id: unlock.user_id, ..coupon(&claim) };
+                proxy.ok(request.id, Answer::OrderCoupons(v1::OrderCoupons { coupons: vec![coupon] })).await;
+            }
+        }
+    };
+    let collect = async {
+        let (mut batch, mut tags, mut refused) = (Vec::new(), BTreeSet::new(), 0);
+        while stream.outstanding() > 0 {
+            within("a completion", stream.completed(&mut batch)).await;
+            for completion in batch.drain(..) {
+                assert!(tags.insert(completion.tag), "twice: {}", completion.tag);
+                match completion.result {
+                    Ok(coupons) => assert_eq!(coupons[0].coupon_id, id(completion.tag)),
+                    Err(error) => refused += usize::from(matches!(error, OrderError::OrderDone(_))),
+                }
+            }
+        }
+        assert_eq!((tags.len(), refused), (50, 10));
+    };
+    tokio::join!(serve, collect);
 }
