@@ -1,39 +1,46 @@
-//! Orders that lock a coupon and redeem it, one cycle a request, and whether the logs hold every cycle that was told.
+//! Orders that lock a coupon and redeem it, through the SDK's `OrderStream`s, and whether the logs hold every cycle that was
+//! told.
+
+mod desk;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts};
-use scrip_client::{Client, CouponId, Disposition, Failure, OrderError, OrderId, Redemption, UserId};
+use scrip_client::{Client, CouponId};
+use tokio::task::JoinSet;
 
+use self::desk::Desk;
 use crate::Error;
 use crate::audit::audit;
+use crate::board::{Board, Target, Watched};
 use crate::book::Book;
 use crate::deployment::Deployment;
 use crate::drive::Driver;
 use crate::report::Audit;
-use crate::spawned::Requests;
-use crate::spec::WindowSpec;
+use crate::spec::{Load, LoadShare, WindowSpec};
 use crate::sql;
 use crate::workload::{Kind, Workload};
 
 /// Coupons are made before the load, so many for each second of it: more cycles than any run has made.
 const CYCLES_PER_S_MAX: u64 = 150_000;
-/// Far longer than a cycle.
-const LOCK: Duration = Duration::from_secs(60);
 
 /// Every cycle takes the next coupon.
 pub(crate) struct Orders {
     clients: Vec<Client>,
-    turn: AtomicUsize,
     /// By request number.
     coupons: Vec<Option<CouponId>>,
-    redeemed: AtomicU64,
-    unknown: AtomicU64,
+    told: Told,
     workload: Arc<Workload>,
     book: Book,
+}
+
+/// What callers were told.
+#[derive(Debug, Default)]
+struct Told {
+    redeemed: AtomicU64,
+    unknown: AtomicU64,
 }
 
 impl Orders {
@@ -51,13 +58,32 @@ impl Orders {
         let coupons = std::mem::take(&mut book.coupons);
         Ok(Arc::new(Self {
             clients: clients.to_vec(),
-            turn: AtomicUsize::new(0),
             coupons,
-            redeemed: AtomicU64::new(0),
-            unknown: AtomicU64::new(0),
+            told: Told::default(),
             workload: Arc::clone(workload),
             book,
         }))
+    }
+
+    /// Warm-up, measurement, and the end of all that is under way.
+    pub(crate) async fn phase(
+        self: &Arc<Self>,
+        target: &Target<'_>,
+        load: Load,
+        window: &WindowSpec,
+    ) -> Result<Watched, Error> {
+        let (board, count) = (Arc::new(Board::new()), self.clients.len());
+        let mut tasks = JoinSet::new();
+        for (index, client) in self.clients.iter().enumerate() {
+            let stream = client.order_stream(load.in_flight_max().div_ceil(count.max(1)));
+            let share = LoadShare { load, index, count, seed: window.seed };
+            tasks.spawn(Desk::new(Arc::clone(self), stream, share).run(Arc::clone(&board)));
+        }
+        let watched = board.watch(target, window).await;
+        while let Some(task) = tasks.join_next().await {
+            task??;
+        }
+        watched
     }
 
     /// Coupons, logs, and the redemptions that callers were told against those in the logs.
@@ -69,37 +95,9 @@ impl Orders {
             stored += conn.query_first::<u64, _>(query.as_str()).await?.unwrap_or(0);
             conn.disconnect().await?;
         }
-        let told = self.redeemed.load(Ordering::Relaxed);
-        let beyond = stored.saturating_sub(told + self.unknown.load(Ordering::Relaxed));
+        let told = self.told.redeemed.load(Ordering::Relaxed);
+        let beyond = stored.saturating_sub(told + self.told.unknown.load(Ordering::Relaxed));
         let audit = audit(deployment, &self.workload, &self.book, sql::REQUESTS).await?;
         Ok(Audit { misread: told.saturating_sub(stored) + beyond, ..audit })
-    }
-
-    async fn cycle(&self, client: &Client, number: u64, order: OrderId, coupon_id: CouponId) -> Result<(), OrderError> {
-        let user = UserId(self.workload.send(number).user);
-        client.lock_coupons(user, &order, &[coupon_id], LOCK).await?;
-        client.redeem_coupons(user, &order, &[Redemption { coupon_id, amount_minor: 100 }]).await?;
-        Ok(())
-    }
-}
-
-impl Requests for Orders {
-    async fn ask(&self, number: u64) -> Result<Result<(), Failure>, Error> {
-        let client = &self.clients[self.turn.fetch_add(1, Ordering::Relaxed) % self.clients.len()];
-        let coupon = usize::try_from(number).ok().and_then(|number| self.coupons.get(number).copied().flatten());
-        let Some(coupon) = coupon else {
-            return Err(Error::Arguments(format!("the load used up all of {} coupons", self.coupons.len())));
-        };
-        let order =
-            OrderId::try_new(&format!("order {number}")).map_err(|error| Error::Arguments(error.to_string()))?;
-        match self.cycle(client, number, order, coupon).await {
-            Ok(()) => _ = self.redeemed.fetch_add(1, Ordering::Relaxed),
-            Err(error) => {
-                let is_unknown = error.disposition() == Disposition::Unknown;
-                self.unknown.fetch_add(u64::from(is_unknown), Ordering::Relaxed);
-                return Ok(Err(error.failure().clone()));
-            }
-        }
-        Ok(Ok(()))
     }
 }

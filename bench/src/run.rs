@@ -153,7 +153,7 @@ async fn redeem(
 ) -> Result<(Watched, Audit), Error> {
     target.screen.say("  making the coupons");
     let orders = Orders::prepare(clients, workload, window).await?;
-    let watched = spawned::phase(&orders, target, spec.load(), window).await?;
+    let watched = orders.phase(target, spec.load(), window).await?;
     target.screen.say("  auditing");
     Ok((watched, orders.audit(deployment).await?))
 }
@@ -182,15 +182,17 @@ pub(crate) fn figures(watched: &Watched, audit: Audit, proxy_peak_mib: f64) -> F
     let (recorder, counts) = (&watched.recorder, &watched.counts);
     let window_s = watched.window.as_secs_f64();
     let decided = recorder.decided();
+    let rows = counts.total("coupons") + counts.total("coupon_steps");
+    let transactions = counts.total("transactions") + counts.total("order_transactions");
     Figures {
         claims_per_s: decided as f64 / window_s,
         coupons_per_s: recorder.coupons as f64 / window_s,
         latency_ms: recorder.latency(),
         service_ms: recorder.service(),
         cpu_us_per_claim: cpu_per_claim(watched.cpu, decided),
-        rows_per_transaction: ratio(counts.total("coupons"), counts.total("transactions")),
+        rows_per_transaction: ratio(rows, transactions),
         claims_per_redis_call: ratio(counts.total("deducted_claims"), counts.total("deductions")),
-        transactions_per_s: counts.total("transactions") as f64 / window_s,
+        transactions_per_s: transactions as f64 / window_s,
         proxy_peak_mib,
         window_s,
         answered: recorder.answered(),
@@ -203,7 +205,7 @@ pub(crate) fn figures(watched: &Watched, audit: Audit, proxy_peak_mib: f64) -> F
         stages: counts.stages(),
         backends: counts.backends(window_s),
         proxy_counts: ProxyCounts {
-            transactions: counts.total("transactions"),
+            transactions,
             redis_calls: counts.total("deductions"),
             look_ups: counts.total("look_ups"),
             settles: counts.total("settles"),

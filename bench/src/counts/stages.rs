@@ -3,8 +3,9 @@
 use super::Counts;
 use crate::report::{Backend, Stage};
 
-/// In the order in which a claim goes through them; the names of the proxies.
-const STAGES: [&str; 5] = ["stock_queue", "stock_call", "record_queue", "look_up", "record_call"];
+/// In the order in which a claim, or a request of an order, goes through them; the names of the proxies.
+const STAGES: [&str; 8] =
+    ["stock_queue", "stock_call", "record_queue", "look_up", "record_call", "order_queue", "order_read", "order_call"];
 
 /// A histogram of the proxies.
 struct Histogram {
