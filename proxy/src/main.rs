@@ -14,6 +14,10 @@ use scrip_shard_config::Topology;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+/// Requests live for milliseconds to a second and end in no order, which is what the system's allocator is slowest at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     // An audit that could not be made must never look like one with findings.

@@ -2,6 +2,7 @@
 
 mod spend;
 
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -116,7 +117,8 @@ impl<W: RecordWriter, R: RecordStore, M: MetaStore> OrderLane<W, R, M> {
             let spends = self.spends(&steps);
             match self.append(&steps, &spends).await {
                 Ok(()) => self.committed(logs, steps),
-                Err(RecordError::Conflict) => self.conflict(&steps),
+                // Some log has grown since it was read. Which one, reading all of them tells.
+                Err(RecordError::Conflict) => self.flow.meter.conflicts.add(1),
                 Err(RecordError::RolledBack(detail)) => {
                     tracing::debug!(primary = %self.queue().primary, detail, "rolled back; trying again");
                     sleep(Duration::from_millis(1 + self.flow.roll() % 5)).await;
@@ -165,21 +167,28 @@ impl<W: RecordWriter, R: RecordStore, M: MetaStore> OrderLane<W, R, M> {
         Ok(logs)
     }
 
-    /// What is remembered may have grown since. Only a step can be decided on it, because the primary key then tells; that
-    /// nothing is to be done, or that something may not be, is decided on what was read. So is everything that a request of
-    /// unknown outcome names, whoever else names it.
-    fn remembered(&self) -> Logs {
-        let (connection, now_ms) = (self.writer.connection(), self.flow.clock.now_ms());
+    /// What is remembered is taken out: it may have grown since, and who commits puts it back. Only a step can be decided on
+    /// it, because the primary key then tells; that nothing is to be done, or that something may not be, is decided on what
+    /// was read. So is everything that a request of unknown outcome names, whoever else names it.
+    fn remembered(&mut self) -> Logs {
+        let Self { flow, writer, group, recent, .. } = self;
+        let (connection, now_ms) = (writer.connection(), flow.clock.now_ms());
         let (mut logs, mut doubted) = (Logs::default(), Vec::new());
-        for task in &self.group {
+        for task in group {
             if task.is_burned() {
                 doubted.extend(task.items.iter().map(|item| item.key));
                 continue;
             }
             for item in &task.items {
-                let Some(log) = self.recent.get(connection, &item.key) else { continue };
+                let log = match logs.entry(item.key) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(place) => match recent.take(connection, &item.key) {
+                        Some(log) => place.insert(log),
+                        None => continue,
+                    },
+                };
                 match rules::decide(log, validity(item, log), &task.order, item.wish, now_ms) {
-                    Verdict::Append(_) => _ = logs.entry(item.key).or_insert_with(|| log.clone()),
+                    Verdict::Append(_) => {}
                     Verdict::Done | Verdict::Refuse(_) => doubted.push(item.key),
                 }
             }
@@ -286,15 +295,6 @@ impl<W: RecordWriter, R: RecordStore, M: MetaStore> OrderLane<W, R, M> {
         }
         for (key, log) in logs.into_iter().filter(|(key, _)| changed.contains(key)) {
             self.recent.insert(connection, key, log);
-        }
-    }
-
-    /// Some log has grown since it was read. Which one, reading all of them tells.
-    fn conflict(&mut self, steps: &[NewStep]) {
-        self.flow.meter.conflicts.add(1);
-        let connection = self.writer.connection();
-        for new in steps {
-            drop(self.recent.take(connection, &new.key));
         }
     }
 

@@ -1,9 +1,8 @@
 //! Logs of coupons, off the wire.
 
-use std::collections::BTreeMap;
-
 use mysql_async::Row;
 use mysql_async::prelude::FromRow;
+use rustc_hash::FxHashMap;
 use scrip_protocol::v1::{CouponStatus, StepKind};
 use scrip_protocol::{OrderId, RequestId, TemplateId, UserId};
 
@@ -73,7 +72,7 @@ fn line(row: &mut Row) -> Option<Line> {
 
 /// Logs, off the wire.
 pub(super) fn logs(rows: Vec<Row>) -> Result<Vec<CouponLog>, Failed> {
-    let mut logs: BTreeMap<CouponKey, CouponLog> = BTreeMap::new();
+    let mut logs: FxHashMap<CouponKey, CouponLog> = FxHashMap::default();
     for line in decode::<Line>(rows)? {
         let row = line.coupon().map_err(Failed::unexpected)?;
         let step = line.step().map_err(Failed::unexpected)?;
