@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use scrip_chaos::evidence::AuditError;
 use scrip_chaos::testbed;
 use scrip_client::{
-    ConnectError, CreateTemplateError, GetBulkJobError, GetTemplateError, SetStatusError, SubmitBulkJobError,
+    ConnectError, CreateTemplateError, GetBulkJobError, GetTemplateError, ListCouponsError, SetStatusError,
+    SubmitBulkJobError,
 };
 
 /// Why there is no result.
@@ -32,6 +33,9 @@ pub enum Error {
     /// A template was not read.
     #[error("a template was not read: {0}")]
     Template(#[from] GetTemplateError),
+    /// Coupons were not listed.
+    #[error("coupons were not listed: {0}")]
+    List(#[from] ListCouponsError),
     /// A bulk job was not submitted.
     #[error("a bulk job was not submitted: {0}")]
     Submit(#[from] SubmitBulkJobError),

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use scrip_bench::curve::{CurveSpec, curve};
+use scrip_bench::expiry::{ExpirySpec, expiry};
 use scrip_bench::idle::{IdleSpec, idle};
 use scrip_bench::limits::{LimitsSpec, limits};
 use scrip_bench::report::{Report, diff, show};
@@ -31,6 +32,8 @@ enum Command {
     Limits(LimitsSpec),
     /// What a claim costs as templates, primaries, coupons or connections grow.
     Curve(CurveSpec),
+    /// Coupons that end at one moment: reads, the patrol and the events, beside an open loop of claims.
+    Expiry(ExpirySpec),
     /// What a proxy costs that has nothing to do, alone and with many connections.
     Idle(IdleSpec),
     /// Prints reports.
@@ -71,6 +74,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Compare(spec) => scrip_bench::compare(&spec).await?,
         Command::Limits(spec) => drop(limits(&spec).await?),
         Command::Curve(spec) => drop(curve(&spec).await?),
+        Command::Expiry(spec) => drop(expiry(&spec).await?),
         Command::Idle(spec) => drop(idle(&spec).await?),
         Command::Show { files, html } => print!("{}", show(&files, html.as_deref())?),
         Command::Diff { old, new } => println!("{}", diff::diff(&Report::read(&old)?, &Report::read(&new)?)?),

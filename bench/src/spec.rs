@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use self::duration::duration;
+pub(crate) use self::duration::duration;
 pub(crate) use self::load::{Load, LoadShare};
 pub use self::load::{LoadSpec, LoopKind};
 use crate::Error;

@@ -7,12 +7,13 @@
 //! - `spec`: what to start. `bed`: the running whole. `shared`: one testbed for all tests of a binary.
 //! - `database`, `redis`: one server each, with its faults. `snapshot`: an older copy of a server's data.
 //! - `proxy`: proxies as processes. `deployment`: the topology and the secrets that they share.
-//! - `link`: TCP links that break on demand.
+//! - `link`: TCP links that break on demand. `consumer`: reads the streams of events.
 //! - `disk`: a file system of a server's own, which can be filled.
 //! - `process`, `folder`, `port`, `template`, `binary`, `secret`, `offload`, `http`: the parts they are made of.
 
 mod bed;
 mod binary;
+mod consumer;
 mod database;
 mod deployment;
 mod disk;
@@ -34,6 +35,7 @@ mod template;
 pub use bed::{ProxyLinks, Testbed};
 pub use binary::{Flavour, database_servers_under_test};
 pub(crate) use binary::{find_program, servers_present};
+pub use consumer::Consumer;
 pub use database::Database;
 pub use deployment::CALLER;
 pub use error::Error;

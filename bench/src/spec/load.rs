@@ -56,7 +56,7 @@ pub(crate) struct LoadShare {
 }
 
 impl LoadSpec {
-    pub(super) fn load(&self, closed_in_flight: usize) -> Load {
+    pub(crate) fn load(&self, closed_in_flight: usize) -> Load {
         match self.loop_kind {
             LoopKind::Closed => Load::Closed { in_flight: self.in_flight.unwrap_or(closed_in_flight) },
             LoopKind::Open => Load::Open {
