@@ -15,11 +15,11 @@ pub(super) fn packs(
         return Vec::new();
     }
     while templates.len() < dice.pick(&[1, 2, 2, 3]) {
-        let (total, limit) = (dice.within(1..=12), dice.pick(&[1, 2, 2, 3]));
+        let (total, limit) = (dice.within(1..=30), dice.pick(&[1, 2, 2, 3]));
         templates.push(TemplatePlan { total, limit, daily: 0, budget_minor: 0 });
     }
     let users: Vec<u64> = claims.iter().map(|claim| claim.user).collect();
-    let mut packs: Vec<PackPlan> = (0..dice.within(1..=8)).map(|_| pack(dice, &users, templates, span_ms)).collect();
+    let mut packs: Vec<PackPlan> = (0..dice.within(1..=24)).map(|_| pack(dice, &users, templates, span_ms)).collect();
     packs.sort_by_key(|pack| pack.at_ms);
     packs
 }
