@@ -195,6 +195,8 @@ operation_error! {
         BudgetSpent = BudgetSpent,
         /// The operation log of a coupon is full.
         WornOut = CouponWornOut,
+        /// A coupon was dead for long and is archived. Whether this very order had changed it before, the archive tells.
+        Archived = CouponArchived,
         /// The deadline passed before anything happened.
         DeadlineExceeded = DeadlineExceeded,
     }
@@ -205,6 +207,8 @@ operation_error! {
     GetCouponError {
         /// The id is not one of this deployment's, or no such coupon exists.
         NotFound = CouponNotFound,
+        /// The coupon was dead for long and is archived, with its log.
+        Archived = CouponArchived,
         /// The coupon is another user's.
         Foreign = CouponForeign,
         /// The deadline passed.

@@ -56,7 +56,7 @@ pub(crate) fn kind(code: Code) -> Kind {
 /// Whether this refusal also settles what became of an *earlier* attempt whose answer was lost and that may still be running in
 /// another proxy: it can only be given once something stands in the way of that attempt for good.
 ///
-/// - The limit per user: the rows that fill it are never deleted, and none of them carries the request id. While the
+/// - The limit per user: the rows that fill it stay while the template can be claimed, and none of them carries the request id. While the
 ///   earlier attempt is still running a pause can be lifted, stock can be replenished, and a new day can begin: those settle
 ///   nothing.
 /// - A code that is none, or that other users have used up: what it is never changes, and uses are never given back.

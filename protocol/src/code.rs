@@ -256,6 +256,10 @@ codes! {
         "Others changed the same rows at once, more often than the proxy tries again.",
         "Try again after retry_after_ms with the same request id.";
 
+    CouponArchived: Some(NotApplied), Some(Rules),
+        "The coupon was dead for long, and left for the archive: nothing can be done with it any more.",
+        "Stop asking; its operator finds it and its operation log in the archive's files.";
+
     OutcomeUnknown: Some(Unknown), Some(Service),
         "The connection to a primary was lost in the commit, and the deadline came before the answer was found.",
         "Ask again with the same request id, at any time: the answer is definite.";

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use scrip_protocol::v1::{Code, Coupon, CouponStatus};
+use scrip_protocol::v1::{Code, Coupon, CouponStatus, TemplateStatus};
 use scrip_protocol::{RequestId, TemplateId, UserId};
 use scrip_shard_config::{PrimaryId, Tail, Topology};
 use tokio::sync::mpsc;
@@ -26,6 +26,7 @@ use tokio::time::Instant;
 use self::calls::Calls;
 pub use self::orders::OrderQueue;
 pub use self::packs::PackQueue;
+use crate::archive::desk::Doubtful;
 use crate::claim::{Absent, Attempt, ClaimTask, Step, Unit, refuse};
 use crate::clock::Clock;
 use crate::coupon_id::CouponIds;
@@ -151,6 +152,7 @@ pub struct Flow {
     dice: AtomicU64,
     tend: mpsc::UnboundedSender<TemplateId>,
     verify: mpsc::UnboundedSender<Arrival>,
+    doubt: mpsc::UnboundedSender<Doubtful>,
 }
 
 /// What the flow's background tasks receive.
@@ -160,6 +162,8 @@ pub struct Errands {
     pub tend: mpsc::UnboundedReceiver<TemplateId>,
     /// Arrivals whose template must be read from meta before they are refused: see `verifier`.
     pub verify: mpsc::UnboundedReceiver<Arrival>,
+    /// Claims whose coupons may be archived: see [`crate::archive::desk`].
+    pub doubt: mpsc::UnboundedReceiver<Doubtful>,
 }
 
 impl Flow {
@@ -173,6 +177,7 @@ impl Flow {
     ) -> (Self, Errands) {
         let (tend, tended) = mpsc::unbounded_channel();
         let (verify, verified) = mpsc::unbounded_channel();
+        let (doubt, doubtful) = mpsc::unbounded_channel();
         let record = record_queues(&topology, limits);
         let flow = Self {
             stock: topology.shards.iter().map(|_| StockQueue::new(limits.stock_queue_max)).collect(),
@@ -192,8 +197,9 @@ impl Flow {
             dice: AtomicU64::new(seed),
             tend,
             verify,
+            doubt,
         };
-        (flow, Errands { tend: tended, verify: verified })
+        (flow, Errands { tend: tended, verify: verified, doubt: doubtful })
     }
 
     /// From admission: finds the template.
@@ -366,6 +372,18 @@ impl Flow {
     fn send_to_verifier(&self, arrival: Arrival) {
         if let Err(mpsc::error::SendError(arrival)) = self.verify.send(arrival) {
             arrival.refuse(Code::Draining, "this proxy is stopping");
+        }
+    }
+
+    /// A claim that made none of the user's coupons, as far as they are on the primary. If some may be archived, those are
+    /// looked up first.
+    pub fn refuse_absent(&self, mut task: ClaimTask, refusal: Code) {
+        if task.template.record.status != TemplateStatus::Closed && refusal != Code::ClaimNotFound {
+            return task.refuse(refusal, refusal.cause());
+        }
+        if let Err(mpsc::error::SendError(Doubtful { mut task, .. })) = self.doubt.send(Doubtful { task, refusal }) {
+            task.looked_up = false;
+            task.refuse(Code::Draining, "this proxy is stopping");
         }
     }
 

@@ -24,6 +24,7 @@
 //! | [`settle`], [`keeper`] | re-deriving stock from the ledgers, and when |
 //! | [`events`] | facts about coupons leave through outboxes to Redis Streams |
 //! | [`patrol`] | what time has done to coupons, written down |
+//! | [`archive`] | long-dead coupons leave for files, and what is told of them then |
 //! | [`operation`] | everything that is not a claim |
 //! | [`bulk`] | bulk issue: lists of users, worked on beside live claims |
 //! | [`replica`] | which replicas may serve reads that allow staleness |
@@ -36,6 +37,7 @@
 
 pub mod admin;
 pub mod admission;
+pub mod archive;
 pub mod audit;
 pub mod bulk;
 pub mod claim;

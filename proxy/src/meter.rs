@@ -99,6 +99,12 @@ counts! {
     patrol_steps = "scrip_patrol_steps_total";
     /// Reminders that the patrol made.
     patrol_reminders = "scrip_patrol_reminders_total";
+    /// Coupons that were archived and removed.
+    archive_coupons = "scrip_archive_coupons_total";
+    /// Files that they were archived to.
+    archive_files = "scrip_archive_files_total";
+    /// Times that the archive's folder could not be read or written.
+    archive_failures = "scrip_archive_failures_total";
     /// Connections accepted.
     connections = "scrip_connections_total";
 }

@@ -16,6 +16,8 @@
 //! Reminders are made for unused coupons whose end is near: one for each user, template, day of the end and time before it,
 //! in one transaction with its event. Their primary key decides who makes it.
 //!
+//! With a folder for them, it also sees to it that long-dead coupons are archived: see [`crate::archive`].
+//!
 //! Clocks of proxies differ. So nothing is written down before [`GRACE`] has passed: an order that was in time by the clock
 //! of its proxy is not told otherwise by a step.
 
@@ -33,6 +35,7 @@ use scrip_shard_config::{PrimaryId, Tail};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use self::rate::Rate;
+use crate::archive::{Archivist, Settings};
 use crate::config;
 use crate::flow::Flow;
 use crate::order::rules::Validity;
@@ -90,6 +93,7 @@ pub struct Patrol {
     settings: config::Patrol,
     owner: String,
     gauges: Gauges,
+    archivist: Option<Archivist>,
 }
 
 #[derive(Debug)]
@@ -102,7 +106,11 @@ struct Gauges {
 /// Starts a patrol on every primary. `owner`: names this run of this proxy.
 pub fn start(flow: &Arc<Flow>, mysql: &MysqlStore, settings: &config::Patrol, owner: &str, tasks: &Tasks) {
     for primary in &flow.topology.primaries {
-        let patrol = Patrol::new(Arc::clone(flow), mysql, primary.id, settings.clone(), owner.to_owned());
+        let mut patrol = Patrol::new(Arc::clone(flow), mysql, primary.id, settings.clone(), owner.to_owned());
+        patrol.archivist = settings.archive_directory.clone().map(|folder| {
+            let settings = Settings { folder, after: settings.archive_after, rows: settings.archive_rows };
+            Archivist::new(Arc::clone(flow), mysql, primary.id, settings)
+        });
         tasks.spawn(patrol.run());
     }
 }
@@ -115,7 +123,7 @@ impl Patrol {
         let tails = flow.topology.tails().filter(|(_, of)| *of == primary).map(|(tail, _)| tail).collect();
         // No record lane has this number; it only names the connection in the log.
         let writer = mysql.writer(primary, u16::MAX);
-        Self { flow, beat: mysql.beat(primary), writer, tails, settings, owner, gauges }
+        Self { flow, beat: mysql.beat(primary), writer, tails, settings, owner, gauges, archivist: None }
     }
 
     /// Serves for ever. Cancelling is a crash: see the table of the module.
@@ -145,6 +153,10 @@ impl Patrol {
     /// Walks for as long as the lease is ours and the primary answers.
     async fn walk(&mut self, holder: &Holder) -> Result<Infallible, Stopped> {
         let mut position = self.beat.position().await?;
+        if let Some(archivist) = &mut self.archivist {
+            archivist.tidy(holder).await?;
+            archivist.begin(position == Position::default()).await?;
+        }
         let (mut renewed, mut noted, mut began) = (None, Instant::now(), Instant::now());
         let mut rate = Rate::new(self.settings.rows_per_second);
         loop {
@@ -155,13 +167,14 @@ impl Patrol {
             self.remind(&rows).await?;
             self.flow.meter.patrol_rows.add(rows.len());
             let at_end = rows.len() < self.settings.slice_rows;
+            let archived = self.archive(&rows, at_end, holder).await?;
             position = rows.last().filter(|_| !at_end).map_or_else(Position::default, |last| Position::of(&last.row));
             self.gauges.position.set(self.share(position, at_end));
             if at_end || noted.elapsed() >= NOTE_EVERY {
                 noted = Instant::now();
                 self.beat.note(position, holder).await?;
             }
-            sleep_until(rate.until(rows.len(), Instant::now())).await;
+            sleep_until(rate.until(rows.len() + archived, Instant::now())).await;
             if at_end {
                 self.forget().await?;
                 self.gauges.last_round.set(Duration::from_millis(self.flow.clock.now_ms()).as_secs_f64());
@@ -170,8 +183,18 @@ impl Patrol {
                     sleep(LEASE_EVERY.min(self.settings.round_interval.saturating_sub(began.elapsed()))).await;
                 }
                 began = Instant::now();
+                if let Some(archivist) = &mut self.archivist {
+                    archivist.begin(true).await?;
+                }
             }
         }
+    }
+
+    /// How many coupons left for files.
+    async fn archive(&mut self, rows: &[Walked], at_end: bool, holder: &Holder) -> Result<usize, Stopped> {
+        let Some(archivist) = &mut self.archivist else { return Ok(0) };
+        let archived = archivist.visit(rows, holder).await?;
+        Ok(archived + if at_end { archivist.end(holder).await? } else { 0 })
     }
 
     async fn renew(&self, holder: &Holder, renewed: &mut Option<Instant>) -> Result<(), Stopped> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::admin::Health;
+use crate::archive::desk;
 use crate::flow::{Errands, Flow};
 use crate::keeper::{Keeper, Quiet};
 use crate::operation::Operations;
@@ -83,6 +84,7 @@ pub fn start<S: StockStore, R: RecordStore, M: MetaStore>(
     let keeper = Keeper::new(Arc::clone(flow), settler.clone(), meta.clone(), tuning.quiet, tasks.clone());
     tasks.spawn(keeper.run(errands.tend));
     tasks.spawn(verifier::run(Arc::clone(flow), meta.clone(), errands.verify));
+    tasks.spawn(desk::run(Arc::clone(flow), record.clone(), errands.doubt, tasks.clone()));
     let (flow, tasks) = (Arc::clone(flow), tasks.clone());
     Operations::new(flow, settler, stock.clone(), record.clone(), meta.clone(), tasks)
 }

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
@@ -62,6 +63,9 @@ pub enum RunError {
         /// What the operating system says.
         source: io::Error,
     },
+    /// There is no folder for the archive.
+    #[error("patrol.archive_directory: {} is not a folder; make it, or mount it", .0.display())]
+    NoArchive(PathBuf),
     /// The ready file could not be written.
     #[error("cannot write the ready file: {0}")]
     ReadyFile(io::Error),
@@ -88,6 +92,9 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()> + Send + 'st
     let topology = Arc::new(Topology::load(&config.topology)?);
     let metrics = telemetry::init_metrics()?;
     let health = Arc::new(Health::new(&config.name, &topology));
+    if let Some(folder) = config.patrol.archive_directory.as_ref().filter(|folder| !folder.is_dir()) {
+        return Err(RunError::NoArchive(folder.clone()));
+    }
     let stores = connect(&config, &topology).await?;
     let listener = bind(config.listen).await?;
     let admin_listener = bind(config.admin_listen).await?;

@@ -14,6 +14,7 @@
 //! Nothing behind these traits may send a release, an install or a record twice: each call is one attempt, and an
 //! outcome that is not known is reported as unknown.
 
+pub mod archive;
 pub mod bulk;
 pub mod cache;
 pub mod events;

@@ -253,6 +253,15 @@ impl Templates {
         self.snapshot.store(Arc::new(next));
     }
 
+    /// Those of a status, by id.
+    pub fn of_status(&self, status: TemplateStatus) -> Vec<TemplateId> {
+        let snapshot = self.snapshot.load();
+        let records = snapshot.values().map(|template| &template.record);
+        let mut ids: Vec<_> = records.filter(|record| record.status == status).map(|record| record.template).collect();
+        ids.sort_unstable();
+        ids
+    }
+
     /// How many are known.
     pub fn count(&self) -> usize {
         self.snapshot.load().len()

@@ -2,6 +2,7 @@
 
 pub(crate) mod bed;
 
+mod archive;
 mod check;
 mod doubt;
 mod fence;

@@ -69,7 +69,7 @@ fn faults() {
         let expect = match *code as i32 {
             0..=9 => None,
             10..=29 => Some(Fault::Caller),
-            30..=59 => Some(Fault::Rules),
+            30..=59 | 70..=79 => Some(Fault::Rules),
             61 => Some(Fault::Caller),
             _ => Some(Fault::Service),
         };

@@ -219,6 +219,14 @@ section! {
         remind_before: Vec<Duration> = Or("[\"3d\", \"1d\"]", Spans(S..=365 * 24 * H));
         /// From the beginning of a round to that of the next one, at least. Prevents walking a small table without end.
         round_interval: Duration = Or("1min", Span(10..=24 * H));
+        /// Where coupons of templates that are closed for good are archived to, once all of them are long dead. It must be
+        /// there. The same on every proxy: one that all of them share, or one each, collected.
+        archive_directory: Option<PathBuf> = Optional(FilePath, "\"archive\"", "nothing is archived");
+        /// How long all coupons of a template must have been past their end before they are archived. From then on what
+        /// orders have used cannot be returned any more.
+        archive_after: Duration = Or("90d", Span(2 * S..=3_650 * 24 * H));
+        /// Coupons in one file, about. Prevents transactions that hold up replicas, and files without number.
+        archive_rows: usize = Or("5000", Count(1..=10_000));
     }
 }
 

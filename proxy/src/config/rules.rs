@@ -10,6 +10,15 @@ pub(super) fn check(reader: &mut Reader<'_>, config: &Config) {
     callers(reader, &config.callers);
     limits(reader, config);
     times(reader, config);
+    patrol(reader, config);
+}
+
+fn patrol(reader: &mut Reader<'_>, config: &Config) {
+    let folder = config.patrol.archive_directory.as_ref().filter(|_| !config.patrol.enabled);
+    if let Some(folder) = folder {
+        let fix = "the patrol archives: set patrol.enabled as well, or leave this out";
+        reader.refuse("patrol.archive_directory", None, folder.display().to_string(), fix);
+    }
 }
 
 fn listeners(reader: &mut Reader<'_>, config: &Config) {

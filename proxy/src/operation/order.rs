@@ -3,6 +3,7 @@
 use scrip_protocol::v1::Code;
 use scrip_protocol::v1::{CouponHistory, CouponStep, GetCoupon};
 use scrip_protocol::{CouponNumber, OrderId, UserId};
+use scrip_shard_config::PrimaryId;
 use tokio::time::{Instant, timeout_at};
 
 use super::reads::Read;
@@ -11,7 +12,7 @@ use crate::order::OrderRequest;
 use crate::outbox::Ticket;
 use crate::refusal::{Effect, Refusal};
 use crate::store::steps::{CouponKey, Hold, Step};
-use crate::store::{MetaStore, RecordStore, Source, StockStore};
+use crate::store::{CouponRow, MetaStore, RecordStore, Source, StockStore};
 
 const NO_NUMBER: &str = "number: it is well formed, and no coupon of this deployment has it; compare every symbol";
 
@@ -60,12 +61,26 @@ impl<S: StockStore, R: RecordStore, M: MetaStore> Operations<S, R, M> {
         number: Option<CouponNumber>,
     ) -> Result<CouponHistory, Refusal> {
         let log = self.record.log(from, key).await.map_err(|error| Refusal::of_primary(&error, Effect::Read))?;
-        let log = log.ok_or_else(|| no_coupon(number.map_or(Code::CouponNotFound.cause(), |_| NO_NUMBER)))?;
-        let coupon = self.as_coupon(&log.row).await?;
+        let (row, steps) = match log {
+            Some(log) => (log.row, Some(log.steps)),
+            None => {
+                let archived = self.archived(self.primary_of(key.user), key).await?;
+                let absent = || no_coupon(number.map_or(Code::CouponNotFound.cause(), |_| NO_NUMBER));
+                (archived.ok_or_else(absent)?, None)
+            }
+        };
+        let coupon = self.as_coupon(&row).await?;
         if number.is_some_and(|number| number.as_str() != coupon.number) {
             return Err(no_coupon("number: its prefix or its day is not that of the coupon; type it again"));
         }
-        Ok(CouponHistory { coupon: Some(coupon), steps: log.steps.iter().map(message).collect() })
+        let steps = steps.ok_or_else(|| Refusal::new(Code::CouponArchived, Code::CouponArchived.cause()))?;
+        Ok(CouponHistory { coupon: Some(coupon), steps: steps.iter().map(message).collect() })
+    }
+
+    async fn archived(&self, primary: PrimaryId, key: CouponKey) -> Result<Option<CouponRow>, Refusal> {
+        let archived = self.record.archived(primary, key.user, key.template).await;
+        let archived = archived.map_err(|error| Refusal::of_primary(&error, Effect::Read))?;
+        Ok(archived.into_iter().find(|row| row.seq == key.seq))
     }
 }
 

@@ -13,7 +13,7 @@ use scrip_protocol::TemplateId;
 use scrip_shard_config::PrimaryId;
 
 use crate::refusal::{Effect, Refusal};
-use crate::store::{MetaStore, RecordStore};
+use crate::store::{MetaStore, RecordStore, StoreError};
 
 /// A primary gets one part in so many, for each primary, of what is left.
 const SHARES_PER_PRIMARY: u64 = 8;
@@ -30,6 +30,14 @@ impl<R: RecordStore, M: MetaStore> Funds<R, M> {
     /// Over these stores.
     pub fn new(record: R, meta: M, primaries: usize) -> Self {
         Self { record, meta, shares: SHARES_PER_PRIMARY * primaries.max(1) as u64 }
+    }
+
+    /// See [`RecordStore::sealed`].
+    ///
+    /// # Errors
+    /// When the primary cannot be asked.
+    pub async fn sealed(&self, primary: PrimaryId, templates: &[TemplateId]) -> Result<Vec<TemplateId>, StoreError> {
+        self.record.sealed(primary, templates).await
     }
 
     /// What the primary may still spend, after it was granted more if `amount_minor` is above that; `None`: it has enough.

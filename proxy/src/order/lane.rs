@@ -1,5 +1,6 @@
 //! The order lane: one a primary.
 
+mod sealed;
 mod spend;
 
 use std::collections::hash_map::Entry;
@@ -10,6 +11,7 @@ use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 use scrip_protocol::v1::{Code, Coupon};
 use tokio::time::{Instant, sleep};
 
+use self::sealed::Sealed;
 use super::funds::Funds;
 use super::plan::{Logs, Plan, is_superseded, plan, validity};
 use super::rules::{self, Verdict};
@@ -49,6 +51,7 @@ pub struct OrderLane<W, R, M> {
     group: Vec<OrderTask>,
     recent: Generations<CouponKey, CouponLog>,
     funds: Funds<R, M>,
+    sealed: Sealed,
     health: Arc<Health>,
 }
 
@@ -64,8 +67,8 @@ impl<W: RecordWriter, R: RecordStore, M: MetaStore> OrderLane<W, R, M> {
     ) -> Self {
         let (latch, pace, group) = (Latch::default(), Pace::new(PACE), Vec::new());
         let Sizes { rows_max, recent_max } = sizes;
-        let recent = Generations::new(recent_max);
-        Self { flow, writer, index, rows_max, latch, pace, group, recent, funds, health }
+        let (recent, sealed) = (Generations::new(recent_max), Sealed::default());
+        Self { flow, writer, index, rows_max, latch, pace, group, recent, funds, sealed, health }
     }
 
     /// Serves for ever. Cancelling is a crash: the transaction in flight commits or not.
@@ -110,6 +113,7 @@ impl<W: RecordWriter, R: RecordStore, M: MetaStore> OrderLane<W, R, M> {
             // A read may make a new connection; what was remembered of the one before must not pass as seen on it.
             let connection = self.writer.connection();
             let logs = self.read().await?;
+            self.learn_of_absent(&logs).await?;
             let steps = self.plan(&logs, connection);
             if steps.is_empty() {
                 continue;
@@ -206,6 +210,8 @@ impl<W: RecordWriter, R: RecordStore, M: MetaStore> OrderLane<W, R, M> {
         let mut steps: Vec<NewStep> = Vec::new();
         let mut taken: FxHashSet<CouponKey> = FxHashSet::default();
         let mut kept = Vec::with_capacity(self.group.len());
+        let mut known = std::mem::take(&mut self.sealed);
+        let sealed = known.on(connection);
         for mut task in std::mem::take(&mut self.group) {
             if task.is_answered() {
                 continue;
@@ -218,7 +224,7 @@ impl<W: RecordWriter, R: RecordStore, M: MetaStore> OrderLane<W, R, M> {
                 self.put_back(task);
                 continue;
             }
-            match plan(&task, logs, now_ms) {
+            match plan(&task, logs, sealed, now_ms) {
                 Plan::Refuse(code, detail) => task.refuse(code, &detail),
                 Plan::Done => {
                     task.sent.clear();
@@ -234,6 +240,7 @@ impl<W: RecordWriter, R: RecordStore, M: MetaStore> OrderLane<W, R, M> {
             }
         }
         self.group = kept;
+        self.sealed = known;
         steps
     }
 

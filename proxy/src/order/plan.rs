@@ -1,6 +1,7 @@
 //! What becomes of one request, decided on the logs of its coupons. Pure.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
+use scrip_protocol::TemplateId;
 use scrip_protocol::v1::Code;
 
 use super::rules::{self, Validity, Verdict};
@@ -20,15 +21,19 @@ pub(super) enum Plan {
     Refuse(Code, String),
 }
 
-/// All coupons of a request are decided at one moment: one that may not be changed keeps the others from it.
-pub(super) fn plan(task: &OrderTask, logs: &Logs, now_ms: u64) -> Plan {
+/// All coupons of a request are decided at one moment: one that may not be changed keeps the others from it. `sealed`: templates
+/// of which nothing may be, and of which what is not there may be archived.
+pub(super) fn plan(task: &OrderTask, logs: &Logs, sealed: &FxHashSet<TemplateId>, now_ms: u64) -> Plan {
     let (mut steps, mut refusals) = (Vec::new(), Vec::new());
     for item in &task.items {
+        let is_sealed = sealed.contains(&item.key.template);
         let verdict = match logs.get(&item.key) {
+            None if is_sealed => Verdict::Refuse(Code::CouponArchived),
             None => Verdict::Refuse(Code::CouponNotFound),
             Some(log) => rules::decide(log, validity(item, log), &task.order, item.wish, now_ms),
         };
         match verdict {
+            Verdict::Append(_) if is_sealed => refusals.push((item, Code::CouponArchived)),
             Verdict::Append(step) => steps.push((item.key, step)),
             Verdict::Done => {}
             Verdict::Refuse(code) => refusals.push((item, code)),

@@ -102,7 +102,7 @@ impl<W: RecordWriter> RecordLane<W> {
             return task.grant(coupon);
         }
         if let Absent::Refuse(code) = absent {
-            return task.refuse(code, code.cause());
+            return flow.refuse_absent(task, code);
         }
         task.saw(rows.iter().map(|row| row.seq).max().unwrap_or(0), self.writer.connection());
         if task.is_above_limit() {

@@ -16,6 +16,7 @@
 //! | `lease`      | work on a primary that one proxy does at a time                       |
 //! | `outbox`     | events that wait to leave                                             |
 //! | `patrol`     | the walk over all coupons of a primary                                |
+//! | `archive`    | closing templates for good, and moving their coupons out              |
 //! | `bulk`       | bulk jobs, their lists and their entries                              |
 //! | `terms`      | the servers behind the primaries, and their terms                     |
 //! | `dial`       | connecting, and whether it is the server that the topology means      |
@@ -28,6 +29,7 @@
 //! | `schema`     | the migrations, and which of them a server has                        |
 //! | `sql`        | every SQL text                                                        |
 
+mod archive;
 mod budget;
 mod bulk;
 pub mod check;
@@ -56,9 +58,10 @@ mod writer;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use scrip_protocol::TemplateId;
+use scrip_protocol::{TemplateId, UserId};
 use scrip_shard_config::{Primary, PrimaryId, Topology};
 
+pub use self::archive::{Pair, Shelf, Written};
 pub use self::facts::{Flavour, ServerFacts};
 pub use self::lease::Leases;
 pub use self::limits::MysqlLimits;
@@ -190,6 +193,19 @@ impl RecordStore for MysqlStore {
     async fn log(&self, from: Source, key: CouponKey) -> Result<Option<CouponLog>, StoreError> {
         let (lease, pool) = self.inner.reader(from).await?;
         steps::log(lease, pool.target(), key).await
+    }
+
+    async fn archived(
+        &self,
+        primary: PrimaryId,
+        user: UserId,
+        template: TemplateId,
+    ) -> Result<Vec<CouponRow>, StoreError> {
+        archive::archived(&self.inner.backend(primary)?.pool, user, template).await
+    }
+
+    async fn sealed(&self, primary: PrimaryId, templates: &[TemplateId]) -> Result<Vec<TemplateId>, StoreError> {
+        archive::sealed(&self.inner.backend(primary)?.pool, templates).await
     }
 
     async fn budget(&self, primary: PrimaryId, template: TemplateId) -> Result<Budget, StoreError> {

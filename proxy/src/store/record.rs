@@ -128,7 +128,7 @@ pub trait RecordWriter: Send + 'static {
     /// connection, is a conflict. At most one step a coupon; an empty batch succeeds.
     ///
     /// `spends`: counted in the same transaction, each template once; one that would go beyond what this primary was granted
-    /// is [`RecordError::Fenced`], as another topology version is.
+    /// is [`RecordError::Fenced`], as another topology version and a sealed template are.
     fn append(&mut self, steps: &[NewStep], spends: &[Spend]) -> impl Future<Output = Result<(), RecordError>> + Send;
 
     /// For each sub-stock the epoch that this server would record under now; `None`: fenced off for this server, or
@@ -210,6 +210,21 @@ pub trait RecordStore: Clone + Send + Sync + 'static {
 
     /// A coupon and its log; `None`: there is no such coupon.
     fn log(&self, from: Source, key: CouponKey) -> impl Future<Output = Result<Option<CouponLog>, StoreError>> + Send;
+
+    /// The user's coupons of a template that were archived; used, or else past their end. By their numbers.
+    fn archived(
+        &self,
+        primary: PrimaryId,
+        user: UserId,
+        template: TemplateId,
+    ) -> impl Future<Output = Result<Vec<CouponRow>, StoreError>> + Send;
+
+    /// Those of these templates to the logs of whose coupons nothing can be appended any more: they are being archived.
+    fn sealed(
+        &self,
+        primary: PrimaryId,
+        templates: &[TemplateId],
+    ) -> impl Future<Output = Result<Vec<TemplateId>, StoreError>> + Send;
 
     /// A template's budget on this primary; nothing granted and nothing spent if it has none.
     fn budget(

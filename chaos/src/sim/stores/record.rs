@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use scrip_client::TemplateId;
+use scrip_client::{TemplateId, UserId};
 use scrip_proxy::store::steps::{Budget, CouponKey, CouponLog};
 use scrip_proxy::store::{CouponRow, Fence, FenceError, ListQuery, RecordStore, Server, Source, StockKey, StoreError};
 use scrip_shard_config::PrimaryId;
@@ -62,6 +62,15 @@ impl RecordStore for ModelStores {
         let primary = primary_of(from)?;
         let read = move |world: &mut World| world.primaries[primary].log(key);
         self.at_once((Backend::Primary(primary), CallKind::List), limits::READ, None, read).await.map_err(of_read)
+    }
+
+    /// No patrol archives here.
+    async fn archived(&self, _: PrimaryId, _: UserId, _: TemplateId) -> Result<Vec<CouponRow>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn sealed(&self, _: PrimaryId, _: &[TemplateId]) -> Result<Vec<TemplateId>, StoreError> {
+        Ok(Vec::new())
     }
 
     async fn budget(&self, primary: PrimaryId, template: TemplateId) -> Result<Budget, StoreError> {

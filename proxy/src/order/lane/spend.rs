@@ -25,7 +25,7 @@ impl<W: RecordWriter, R: RecordStore, M: MetaStore> OrderLane<W, R, M> {
         spends.map(|(template, delta_minor)| Spend { template, delta_minor }).collect()
     }
 
-    /// A grant does not reach, or the primary has another topology version. Who still does not fit once the primary was
+    /// A grant does not reach, a template is sealed, or the primary has another topology version. Who still does not fit once the primary was
     /// granted what there is, is refused.
     pub(super) async fn raise_budgets(&mut self, spends: &[Spend]) -> Result<(), Lost> {
         let primary = self.queue().primary;
@@ -50,6 +50,9 @@ impl<W: RecordWriter, R: RecordStore, M: MetaStore> OrderLane<W, R, M> {
             }
         }
         if was_short {
+            return Ok(());
+        }
+        if self.learn_of_group().await? {
             return Ok(());
         }
         self.give_up(Code::PrimaryUnavailable, "the primary has another topology version than this proxy");

@@ -24,6 +24,7 @@ const PRIMARY: &[&str] = &[
     include_str!("migrations/primary_0008.sql"),
     include_str!("migrations/primary_0009.sql"),
     include_str!("migrations/primary_0010.sql"),
+    include_str!("migrations/primary_0011.sql"),
 ];
 const META: &[&str] = &[
     include_str!("migrations/meta_0001.sql"),

@@ -3,6 +3,7 @@
 //! Constants here; what has to be built for a whole batch is in [`record`], [`steps`], [`outbox`] and [`keys`]. Text and not prepared
 //! statements on the claim path: a packet with several statements is one round trip, and no slower.
 
+pub(super) mod archive;
 pub(super) mod bulk;
 pub(super) mod exchange;
 pub(super) mod keys;

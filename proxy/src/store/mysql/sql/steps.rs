@@ -5,15 +5,15 @@ use scrip_protocol::v1::{CouponStatus, EventBatch};
 use scrip_shard_config::Tail;
 
 use super::outbox;
-use super::text::{hex_text, number};
+use super::text::{hex_text, number, signed};
 use crate::events::fact;
 use crate::store::steps::{CouponKey, Hold, NewStep, Spend};
 
 /// The columns of a coupon and of one of its steps.
-const COLUMNS: &[u8] = b"c.user_id,c.template_id,c.seq,c.request_id,c.claimed_at_ms,\
+pub(super) const COLUMNS: &[u8] = b"c.user_id,c.template_id,c.seq,c.request_id,c.claimed_at_ms,\
      s.step,s.kind,s.order_id,s.state,s.holder,s.until_ms,s.amount_minor,s.at_ms";
 /// From a coupon to its steps.
-const STEPS: &[u8] = b" LEFT JOIN coupon_step s FORCE INDEX (PRIMARY) \
+pub(super) const STEPS: &[u8] = b" LEFT JOIN coupon_step s FORCE INDEX (PRIMARY) \
      ON s.tail=c.tail AND s.user_id=c.user_id AND s.template_id=c.template_id AND s.seq=c.seq";
 
 /// These coupons with their steps, one row a step. A locking read waits for the transactions that append to them.
@@ -70,7 +70,7 @@ fn logs_many(keys: &[CouponKey]) -> Vec<u8> {
 }
 
 /// One transaction, and which of its statements is the COMMIT: what is spent, and the steps; unless the primary has another
-/// topology version, a grant does not reach, or one of the steps exists. `tells`: with their events.
+/// topology version, a template is sealed, a grant does not reach, or one of the steps exists. `tells`: with their events.
 ///
 /// The UPDATE counts and checks at once: with `CLIENT_FOUND_ROWS` its ROW_COUNT() is the number of budgets that it reached.
 pub(in crate::store::mysql) fn append(
@@ -98,8 +98,7 @@ pub(in crate::store::mysql) fn append(
                 number(&mut out, spends.len() as u64);
                 out.extend_from_slice(b" AND ");
             }
-            out.extend_from_slice(b"(SELECT topology_version FROM node WHERE id=1 LOCK IN SHARE MODE)=");
-            number(&mut out, version);
+            allowed(&mut out, steps, version);
             out.push(b',');
             number(&mut out, tail(&new.key).into());
             out.extend_from_slice(b",NULL),");
@@ -117,6 +116,24 @@ pub(in crate::store::mysql) fn append(
     }
     out.extend_from_slice(b";COMMIT");
     (out, commit)
+}
+
+/// The topology version is this one, and no template of the steps is sealed. One locking read, which begins with the row of
+/// `node`: who seals a template locks that first, so either it waits for this transaction, or this read sees the seal.
+fn allowed(out: &mut Vec<u8>, steps: &[NewStep], version: u64) {
+    let mut templates: Vec<u32> = steps.iter().map(|new| new.key.template.get()).collect();
+    templates.sort_unstable();
+    templates.dedup();
+    out.extend_from_slice(b"(SELECT MAX(n.topology_version)=");
+    number(out, version);
+    out.extend_from_slice(
+        b" AND COALESCE(MAX(t.sealed),0)=0 FROM node n LEFT JOIN closed_template t FORCE INDEX (PRIMARY) ON t.template_id IN ",
+    );
+    for (index, template) in templates.iter().enumerate() {
+        out.push(if index == 0 { b'(' } else { b',' });
+        number(out, (*template).into());
+    }
+    out.extend_from_slice(b") WHERE n.id=1 LOCK IN SHARE MODE)");
 }
 
 fn spend(out: &mut Vec<u8>, spends: &[Spend]) {
@@ -138,12 +155,6 @@ fn spend(out: &mut Vec<u8>, spends: &[Spend]) {
         out.extend_from_slice(b"<=granted_minor)");
     }
     out.push(b';');
-}
-
-fn signed(out: &mut Vec<u8>, value: i64) {
-    out.extend_from_slice(if value < 0 { b"(-" } else { b"(" });
-    number(out, value.unsigned_abs());
-    out.push(b')');
 }
 
 fn tail(key: &CouponKey) -> u16 {

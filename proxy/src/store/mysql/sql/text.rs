@@ -18,6 +18,13 @@ pub(in crate::store::mysql) fn number(out: &mut Vec<u8>, mut value: u64) {
     out.extend_from_slice(&digits[start..]);
 }
 
+/// Appends a number with its sign, in brackets.
+pub(in crate::store::mysql) fn signed(out: &mut Vec<u8>, value: i64) {
+    out.extend_from_slice(if value < 0 { b"(-" } else { b"(" });
+    number(out, value.unsigned_abs());
+    out.push(b')');
+}
+
 /// Appends 16 bytes as `x'...'`.
 pub(in crate::store::mysql) fn hex(out: &mut Vec<u8>, bytes: &[u8; 16]) {
     let mut text = [b'\''; 35];
