@@ -5,9 +5,10 @@
 //! that cannot be read makes the verdict incomplete, never clean.
 //!
 //! - `sql`: every query. `link`: a connection in a snapshot.
-//! - `meta`, `scan`, `logs`: what is read. `compare`: the checks, pure. `bulk`, `codes`, `uses`, `packs`: both, for bulk
-//!   jobs, exchange codes and packs. `report`: what comes out.
+//! - `meta`, `scan`, `logs`: what is read. `compare`: the checks, pure. `bulk`, `codes`, `uses`, `packs`, `archive`: both, for bulk
+//!   jobs, exchange codes, packs and archived coupons. `report`: what comes out.
 
+mod archive;
 mod bulk;
 mod codes;
 mod compare;
@@ -24,6 +25,7 @@ mod uses;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -78,6 +80,18 @@ pub enum AuditError {
 /// # Errors
 /// When meta cannot be read. A primary that cannot be read is in [`Report::unaudited`].
 pub async fn run(topology: &Arc<Topology>, options: Options) -> Result<Report, AuditError> {
+    run_with(topology, options, None).await
+}
+
+/// The same; with a folder, every file that is registered must be in it and whole.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_with(
+    topology: &Arc<Topology>,
+    options: Options,
+    archive: Option<&Path>,
+) -> Result<Report, AuditError> {
     let started = Instant::now();
     let before = Arc::new(read_meta(topology, options).await?);
     let read = |primary: Primary| {
@@ -96,7 +110,10 @@ pub async fn run(topology: &Arc<Topology>, options: Options) -> Result<Report, A
     let after = read_meta(topology, options).await?;
     let complete = unaudited.is_empty();
     let evidence = Evidence { before: &before, scans: &scans, uses: &uses, after: &after, complete };
-    let findings = compare::compare(&evidence);
+    let mut findings = compare::compare(&evidence);
+    if let Some(folder) = archive {
+        findings.extend(scans.iter().flat_map(|(id, scan)| archive::check_files(*id, &scan.archive.files, folder)));
+    }
     Ok(Report {
         version: report::REPORT_VERSION,
         verdict: verdict(complete, &findings),
@@ -105,6 +122,7 @@ pub async fn run(topology: &Arc<Topology>, options: Options) -> Result<Report, A
         unaudited,
         templates: after.templates.len(),
         coupons: scans.values().flat_map(|scan| scan.coupons.values()).map(|coupons| coupons.count).sum(),
+        archived: scans.values().map(|scan| scan.archive.coupons()).sum(),
         issued: scans.values().flat_map(|scan| scan.ledgers.values()).map(|ledger| ledger.issued).sum(),
         steps: scans.values().map(|scan| scan.logs.steps).sum(),
         findings,

@@ -42,6 +42,9 @@ pub enum Command {
         /// Writes the report as JSON as well.
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
+        /// Looks for every registered file of the archive in this folder, and whether it is whole.
+        #[arg(long, value_name = "DIR")]
+        archive: Option<PathBuf>,
     },
 }
 

@@ -33,7 +33,9 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Run(ConfigFile { config }) => run(Config::load(config)?),
         Command::Check { config: ConfigFile { config }, connect } => check(&Config::load(config)?, connect),
         Command::Migrate(ConfigFile { config }) => migrate(&Config::load(config)?),
-        Command::Audit { config: ConfigFile { config }, json } => audit(&Config::load(config)?, json.as_deref()),
+        Command::Audit { config: ConfigFile { config }, json, archive } => {
+            audit(&Config::load(config)?, json.as_deref(), archive.as_deref())
+        }
     }
 }
 
@@ -57,8 +59,8 @@ fn migrate(config: &Config) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn audit(config: &Config, json: Option<&Path>) -> anyhow::Result<ExitCode> {
-    let report = runtime(config.worker_threads)?.block_on(cli::audit::audit(config, json))?;
+fn audit(config: &Config, json: Option<&Path>, archive: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let report = runtime(config.worker_threads)?.block_on(cli::audit::audit(config, json, archive))?;
     print!("{report}");
     Ok(ExitCode::from(report.verdict.exit_code()))
 }

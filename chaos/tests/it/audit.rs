@@ -14,7 +14,7 @@ const DATABASE: &str = "scrip_audit";
 const BULK_REQUEST: &str = "6a6a6a6a6a6a6a6a6a6a6a6a6a6a6a6a";
 /// The request id of batch 1 of codes, whose code 1 gave two coupons to users of another primary.
 const CODE_REQUEST: &str = "63636363636363636363636363636363";
-const PRIMARY_SCHEMA: [&str; 8] = [
+const PRIMARY_SCHEMA: [&str; 11] = [
     include_str!("../../../proxy/src/store/mysql/migrations/primary_0001.sql"),
     include_str!("../../../proxy/src/store/mysql/migrations/primary_0002.sql"),
     include_str!("../../../proxy/src/store/mysql/migrations/primary_0003.sql"),
@@ -22,7 +22,10 @@ const PRIMARY_SCHEMA: [&str; 8] = [
     include_str!("../../../proxy/src/store/mysql/migrations/primary_0005.sql"),
     include_str!("../../../proxy/src/store/mysql/migrations/primary_0006.sql"),
     include_str!("../../../proxy/src/store/mysql/migrations/primary_0007.sql"),
+    include_str!("../../../proxy/src/store/mysql/migrations/primary_0008.sql"),
     include_str!("../../../proxy/src/store/mysql/migrations/primary_0009.sql"),
+    include_str!("../../../proxy/src/store/mysql/migrations/primary_0010.sql"),
+    include_str!("../../../proxy/src/store/mysql/migrations/primary_0011.sql"),
 ];
 const META_SCHEMA: [&str; 4] = [
     include_str!("../../../proxy/src/store/mysql/migrations/meta_0001.sql"),
@@ -308,6 +311,34 @@ const CASES: &[Case] = &[
         undo: "UPDATE meta_budget SET granted_minor = 300",
         kind: Kind::BudgetExceeded,
         words: "template 1 more of a budget than there is: expected at most 1000 granted, found 1001",
+    },
+    Case {
+        primary: 1,
+        change: "INSERT INTO closed_template (template_id, sealed) VALUES (1, 1)",
+        undo: "DELETE FROM closed_template",
+        kind: Kind::ClosedTooSoon,
+        words: "p01 template 1 a template is not closed for good, and is taken for it: expected a template that is closed",
+    },
+    Case {
+        primary: 0,
+        change: "INSERT INTO archived_stock VALUES (1, 4, 1)",
+        undo: "DELETE FROM archived_stock",
+        kind: Kind::LedgerDiffers,
+        words: "expected 3 issued, found 3 coupons and 1 archived",
+    },
+    Case {
+        primary: 0,
+        change: "INSERT INTO archive_file VALUES (1, 'a', RPAD('', 32, '.'), 1, 0, 0)",
+        undo: "DELETE FROM archive_file",
+        kind: Kind::ArchiveDiffers,
+        words: "p00 what was archived does not add up: expected 0 coupons, 0 steps, found 1 coupons, 0 steps in files",
+    },
+    Case {
+        primary: 1,
+        change: "INSERT INTO archived_coupon VALUES (1, 5001, 1, 5001, 5001, 'cut off')",
+        undo: "DELETE FROM archived_coupon",
+        kind: Kind::ArchiveDiffers,
+        words: "p01 template 1 what was archived does not add up: expected marks as they are made, found they are cut off",
     },
 ];
 

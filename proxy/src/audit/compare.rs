@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use scrip_shard_config::PrimaryId;
 
+use super::archive;
 use super::bulk;
 use super::codes;
 use super::logs::Flaw;
@@ -72,6 +73,7 @@ pub(super) fn compare(evidence: &Evidence<'_>) -> Vec<Finding> {
         findings.extend(packs::compare(*id, &evidence.after.templates, &scan.packs));
         logs(&mut findings, *id, scan);
         budgets(&mut findings, *id, scan, evidence);
+        findings.extend(archive::compare(*id, &scan.archive, evidence.after));
     }
     findings.extend(bulk::totals(&evidence.before.jobs));
     let coupons = evidence.scans.iter().flat_map(|(id, scan)| scan.candidates.iter().map(|coupon| (*id, coupon)));
@@ -84,14 +86,18 @@ pub(super) fn compare(evidence: &Evidence<'_>) -> Vec<Finding> {
 
 /// Coupons against ledger, and both against meta.
 fn counts(findings: &mut Vec<Finding>, id: PrimaryId, scan: &Scan, after: &MetaView) {
-    let keys: BTreeSet<Key> = scan.coupons.keys().chain(scan.ledgers.keys()).copied().collect();
+    let archived = &scan.archive.stock;
+    let keys: BTreeSet<Key> = scan.coupons.keys().chain(scan.ledgers.keys()).chain(archived.keys()).copied().collect();
     for key in keys {
         let place = Place::key(Some(id), key);
         let count = scan.coupons.get(&key).map_or(0, |coupons| coupons.count);
         let ledger = scan.ledgers.get(&key);
         let issued = ledger.map_or(0, |ledger| ledger.issued);
-        if count != issued {
-            findings.push(place.finding(Kind::LedgerDiffers, format!("{issued} issued"), format!("{count} coupons")));
+        let archived = archived.get(&key).copied().unwrap_or(0);
+        if count + archived != issued {
+            let beside = if archived > 0 { format!(" and {archived} archived") } else { String::new() };
+            let found = format!("{count} coupons{beside}");
+            findings.push(place.finding(Kind::LedgerDiffers, format!("{issued} issued"), found));
         }
         let found = || format!("{count} coupons, {issued} issued");
         match after.sub_stocks.get(&key) {
@@ -99,6 +105,7 @@ fn counts(findings: &mut Vec<Finding>, id: PrimaryId, scan: &Scan, after: &MetaV
                 findings.push(place.finding(Kind::UnknownTemplate, "no rows", found()));
             }
             None => findings.push(place.finding(Kind::UnknownSubStock, "no rows", found())),
+            Some(_) if scan.archive.is_closed(key.0) => {}
             Some(meta) => fence(findings, place, ledger, meta.epoch),
         }
     }
@@ -202,7 +209,8 @@ fn budgets(findings: &mut Vec<Finding>, id: PrimaryId, scan: &Scan, evidence: &E
     for template in known.map(|(template, _)| *template) {
         let place = Place::template(Some(id), template);
         let (granted, spent) = scan.logs.budgets.get(&template).copied().unwrap_or_default();
-        let by_logs = scan.logs.spent.get(&template).copied().unwrap_or_default();
+        let archived = scan.archive.closed.get(&template).map_or(0, |closed| closed.spent_minor);
+        let by_logs = scan.logs.spent.get(&template).copied().unwrap_or_default() + i128::from(archived);
         if by_logs != i128::from(spent) {
             findings.push(place.finding(Kind::BudgetDiffers, format!("{by_logs} by the logs"), spent));
         }

@@ -73,6 +73,14 @@ pub enum Kind {
     PackNotWhole,
     /// A pack stands under another tail, or on another primary, than its user's.
     PackTailDiffers,
+    /// What a primary says of archived coupons does not add up.
+    ArchiveDiffers,
+    /// A primary holds a template to be closed for good that is not, or has archived coupons of one that is not closed.
+    ClosedTooSoon,
+    /// A file of the archive that a primary has registered is not in its folder.
+    ArchiveFileMissing,
+    /// A file of the archive is not what was registered.
+    ArchiveFileBroken,
 }
 
 impl Kind {
@@ -102,9 +110,14 @@ impl Kind {
             | Kind::CodeCouponDiffers
             | Kind::CodeUseMissing
             | Kind::PackNotWhole
-            | Kind::PackTailDiffers => 3,
+            | Kind::PackTailDiffers
+            | Kind::ClosedTooSoon => 3,
             Kind::SeqGap | Kind::LimitExceeded | Kind::DailyLimitExceeded | Kind::TailDiffers | Kind::ForeignTail => 4,
-            Kind::LedgerDiffers | Kind::LogWithoutCoupon => 5,
+            Kind::LedgerDiffers
+            | Kind::LogWithoutCoupon
+            | Kind::ArchiveDiffers
+            | Kind::ArchiveFileMissing
+            | Kind::ArchiveFileBroken => 5,
         }
     }
 
@@ -140,6 +153,10 @@ impl Kind {
             Kind::CodeUseMissing => "a coupon of a code without its use",
             Kind::PackNotWhole => "a pack lacks coupons",
             Kind::PackTailDiffers => "packs stand where they do not belong",
+            Kind::ArchiveDiffers => "what was archived does not add up",
+            Kind::ClosedTooSoon => "a template is not closed for good, and is taken for it",
+            Kind::ArchiveFileMissing => "a file of the archive is missing",
+            Kind::ArchiveFileBroken => "a file of the archive is broken",
         }
     }
 }
@@ -238,6 +255,8 @@ pub struct Report {
     pub templates: usize,
     /// Coupons counted.
     pub coupons: u64,
+    /// Coupons that were archived.
+    pub archived: u64,
     /// Units that the ledgers say were issued.
     pub issued: u64,
     /// Steps of orders in the logs of coupons.
@@ -256,15 +275,16 @@ const PROMISES: [(u8, &str); 5] = [
         "exactly once: no request made two coupons, logs follow the rules, bulk jobs add up to their lists, codes to their uses",
     ),
     (4, "the limits per user: densely numbered, on the one right primary"),
-    (5, "durable: every unit that was issued is a coupon that is there, and so is that of every log"),
+    (5, "durable: every unit that was issued is a coupon that is there or archived, and so is that of every log"),
 ];
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Report { primaries, templates, coupons, issued, steps, took_ms, .. } = self;
+        let Report { primaries, templates, coupons, archived, issued, steps, took_ms, .. } = self;
         writeln!(
             f,
-            "{primaries} primaries, {templates} templates, {coupons} coupons, {issued} issued, {steps} steps of orders, {took_ms} ms"
+            "{primaries} primaries, {templates} templates, {coupons} coupons, {archived} archived, {issued} issued, {steps} steps \
+             of orders, {took_ms} ms"
         )?;
         for (promise, words) in PROMISES {
             let count = self.findings.iter().filter(|finding| finding.promise == promise).count();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use scrip_shard_config::{PrimaryId, Tail, Topology};
 
+use super::archive::Archive;
 use super::bulk;
 use super::codes::Codes;
 use super::link::{Link, LinkError};
@@ -95,6 +96,7 @@ pub(super) struct Scan {
     pub(super) candidates: Vec<Candidate>,
     pub(super) packs: Packs,
     pub(super) logs: Logs,
+    pub(super) archive: Archive,
 }
 
 impl Scan {
@@ -125,6 +127,12 @@ impl Scan {
         scan.codes = Codes::read(link, id, topology).await?;
         scan.candidates = uses::candidates(link, &before.batches).await?;
         scan.packs = Packs::read(link, id, topology, before).await?;
+        scan.archive = Archive::read(link, before).await?;
+        scan.candidates.append(&mut scan.archive.candidates);
+        for (id, list) in &mut scan.lists {
+            let archived = scan.archive.of_jobs.get(id).copied().unwrap_or(0);
+            list.without_coupon = list.without_coupon.saturating_sub(archived);
+        }
         Ok(scan)
     }
 }

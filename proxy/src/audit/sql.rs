@@ -73,6 +73,16 @@ pub(super) const LIST: &str = "SELECT COUNT(*), CAST(COALESCE(SUM(e.result = 0),
      LEFT JOIN coupon c ON c.tail = e.tail AND c.user_id = e.user_id AND c.template_id = ? AND c.request_id = \
      UNHEX(LEFT(SHA2(CONCAT('scrip bulk ', ?, ' ', e.user_id), 256), 32)) WHERE e.job_id = ?";
 
+/// Templates that are closed for good: what was archived of them, and how many of their ledger rows are open all the same.
+pub(super) const CLOSED: &str = "SELECT c.template_id, c.coupons, c.steps, c.spent_minor, (SELECT COUNT(*) \
+     FROM stock_ledger l WHERE l.template_id = c.template_id AND l.epoch <> 18446744073709551615) FROM closed_template c";
+/// Archived coupons of each sub-stock.
+pub(super) const ARCHIVED_STOCK: &str = "SELECT template_id, sub_stock, coupons FROM archived_stock";
+/// The files of the archive.
+pub(super) const ARCHIVE_FILES: &str = "SELECT name, digest, coupons, steps FROM archive_file ORDER BY file_id";
+/// What is kept of archived coupons.
+pub(super) const MARKS: &str = "SELECT template_id, tail, marks FROM archived_coupon";
+
 /// Every batch of exchange codes.
 pub(super) const CODE_BATCHES: &str =
     "SELECT batch_id, create_request_id, template_id, count, uses FROM meta_code_batch";

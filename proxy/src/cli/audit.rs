@@ -28,13 +28,13 @@ pub enum CommandError {
     },
 }
 
-/// Audits, and writes the report to `json` if there is one.
+/// Audits, and writes the report to `json` if there is one. With `archive`, its files as well.
 ///
 /// # Errors
 /// When there is no report, or it could not be written.
-pub async fn audit(config: &Config, json: Option<&Path>) -> Result<Report, CommandError> {
+pub async fn audit(config: &Config, json: Option<&Path>, archive: Option<&Path>) -> Result<Report, CommandError> {
     let topology = Arc::new(Topology::load(&config.topology)?);
-    let report = audit::run(&topology, Options::default()).await?;
+    let report = audit::run_with(&topology, Options::default(), archive).await?;
     if let Some(path) = json {
         write(path, &report).map_err(|source| CommandError::Write { path: path.to_owned(), source })?;
     }
