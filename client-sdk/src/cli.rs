@@ -8,6 +8,7 @@ use std::time::Duration;
 use scrip_client::{Client, ClientConfig, ConnectError, Secret};
 use serde_json::{Value, json};
 
+mod archive;
 mod arguments;
 mod bulk;
 mod codes;
@@ -18,6 +19,7 @@ mod quote;
 mod show;
 
 pub(crate) use arguments::Arguments;
+use arguments::Command;
 use show::Trouble;
 
 /// A person waits, so a proxy that is not there is told sooner than a service would want it.
@@ -26,6 +28,9 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(2);
 /// Does what the command line asks; the code to exit with.
 pub(crate) fn run(arguments: Arguments) -> ExitCode {
     let as_json = arguments.connection.json;
+    if let Command::Archive(command) = &arguments.command {
+        return archive::run(command, as_json);
+    }
     let result = start(arguments);
     match result {
         Ok(answer) => {

@@ -3,6 +3,7 @@
 //! Every case runs on each database server under test (`SCRIP_TEST_MYSQL` adds one). Cases that break nothing share a
 //! testbed and have templates and users of their own; cases that break something have a testbed of their own.
 
+mod archive;
 mod audit;
 mod bulk;
 mod claim;

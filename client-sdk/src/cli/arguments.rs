@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use scrip_client::{CouponId, CouponNumber, Order, PackItem, RequestId, TemplateDefinition, TemplateId};
 
+use super::archive::ArchiveCommand;
 use super::bulk::BulkCommand;
 use super::codes::CodesCommand;
 use super::definition;
@@ -133,6 +134,9 @@ pub(crate) enum Command {
     /// Exchange codes: create, show, list, revoke, export, claim.
     #[command(subcommand)]
     Codes(CodesCommand),
+    /// Coupons that were dead for long, in the files of the archive: list, search. Asks no proxy.
+    #[command(subcommand)]
+    Archive(ArchiveCommand),
     /// Is a proxy there?
     Ping,
 }

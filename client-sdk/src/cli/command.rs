@@ -23,6 +23,8 @@ pub(super) async fn run(client: &Client, command: Command) -> Result<Value, Trou
             let coupons = client.claim_pack(&pack).await?;
             Ok(applied("coupons", coupons.iter().map(show::coupon).collect()))
         }
+        // Read before anything is connected to.
+        Command::Archive(_) => Err(Trouble::Usage("the archive is read from its files".to_owned())),
         Command::Bulk(command) => bulk::run(client, command).await,
         Command::Codes(command) => codes::run(client, command).await,
         Command::Order(command) => order::run(client, command).await,

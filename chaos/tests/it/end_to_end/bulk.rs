@@ -1,7 +1,7 @@
 //! Bulk issue: every user of a list exactly once, whatever happens in between.
 
 mod fault;
-mod job;
+pub(super) mod job;
 
 use super::scene::{Scene, cases};
 

@@ -17,20 +17,11 @@ async fn own(server: std::path::PathBuf) -> Scene {
 }
 
 mod cases {
-    use std::path::PathBuf;
     use std::process::Output;
 
     use tokio::process::Command;
 
-    use crate::end_to_end::scene::Scene;
-
-    /// A program of the workspace that `cargo test --all-features` has built: this test is in `target/PROFILE/deps`.
-    fn program(name: &str) -> PathBuf {
-        let own = std::env::current_exe().expect("a path");
-        let path = own.parent().and_then(|deps| deps.parent()).expect("two folders up").join(name);
-        assert!(path.is_file(), "{} is missing: run `cargo suite`, which builds it", path.display());
-        path
-    }
+    use crate::end_to_end::scene::{Scene, program};
 
     /// The script that the README shows, with its hundred thousand users.
     pub(super) async fn the_life_of_a_coupon_is_as_the_guide_tells(scene: &Scene) {

@@ -1,6 +1,6 @@
 //! A deployment under test, and what its stores say.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -48,7 +48,13 @@ impl Scene {
 
     /// For cases that break something.
     pub(super) async fn own(spec: TestbedSpec, config: &str) -> Self {
+        Self::own_prepared(spec, config, |_| ()).await
+    }
+
+    /// The same; `prepare` gets the folder of the proxies' configurations before they start.
+    pub(super) async fn own_prepared(spec: TestbedSpec, config: &str, prepare: impl FnOnce(&Path)) -> Self {
         let testbed = Arc::new(Testbed::start(spec).await.expect("testbed"));
+        prepare(testbed.folder());
         let proxies = start_proxies(&testbed, config).await;
         Self::of(testbed, proxies).await
     }
@@ -175,6 +181,14 @@ pub(super) fn definition(total_stock: u64, per_user_limit: u32) -> TemplateDefin
         per_user_limit,
         Validity::Relative { starts_after_s: 0, lasts_s: 86_400 },
     )
+}
+
+/// A program of the workspace that `cargo test --all-features` has built: this test is in `target/PROFILE/deps`.
+pub(super) fn program(name: &str) -> PathBuf {
+    let own = std::env::current_exe().expect("a path");
+    let path = own.parent().and_then(|deps| deps.parent()).expect("two folders up").join(name);
+    assert!(path.is_file(), "{} is missing: run `cargo suite`, which builds it", path.display());
+    path
 }
 
 /// Makes a test of each case: it runs on every database server under test.

@@ -14,21 +14,25 @@ use tokio::time::sleep;
 use crate::end_to_end::scene::Scene;
 
 /// Users of all tails, so that every primary has some.
-pub(super) fn users(first: u64, count: u64) -> impl Iterator<Item = UserId> + Clone {
+pub(in crate::end_to_end) fn users(first: u64, count: u64) -> impl Iterator<Item = UserId> + Clone {
     (0..count).map(move |index| UserId(first + index * 7))
 }
 
 /// A list of so many users, whoever they are.
-pub(super) fn count(users: u64) -> BulkList {
+pub(in crate::end_to_end) fn count(users: u64) -> BulkList {
     BulkList { users, digest: None }
 }
 
-pub(super) async fn submitted(scene: &Scene, template: TemplateId, list: impl Iterator<Item = UserId>) -> BulkJob {
+pub(in crate::end_to_end) async fn submitted(
+    scene: &Scene,
+    template: TemplateId,
+    list: impl Iterator<Item = UserId>,
+) -> BulkJob {
     let bulk = scene.client.bulk();
     bulk.submit(mint_request_id(), NewBulkJob::new(template), list).await.expect("submitted")
 }
 
-pub(super) async fn until(
+pub(in crate::end_to_end) async fn until(
     scene: &Scene,
     job: BulkJobId,
     what: &str,
@@ -45,12 +49,12 @@ pub(super) async fn until(
     }
 }
 
-pub(super) async fn ended(scene: &Scene, job: BulkJobId) -> BulkProgress {
+pub(in crate::end_to_end) async fn ended(scene: &Scene, job: BulkJobId) -> BulkProgress {
     until(scene, job, "it ends", |progress| progress.job.state.is_final()).await
 }
 
 /// The results by user; every user once.
-pub(super) async fn results(scene: &Scene, job: BulkJobId) -> BTreeMap<u64, BulkOutcome> {
+pub(in crate::end_to_end) async fn results(scene: &Scene, job: BulkJobId) -> BTreeMap<u64, BulkOutcome> {
     let (mut results, mut found) = (scene.client.bulk().results(job), BTreeMap::new());
     while let Some(result) = results.next().await.expect("a result") {
         assert_eq!(result.done_at_ms.is_none(), result.outcome == BulkOutcome::Pending);
@@ -59,13 +63,13 @@ pub(super) async fn results(scene: &Scene, job: BulkJobId) -> BTreeMap<u64, Bulk
     found
 }
 
-pub(super) async fn audit(scene: &Scene) {
+pub(in crate::end_to_end) async fn audit(scene: &Scene) {
     let topology = Topology::load(scene.testbed.topology_path().expect("topology")).expect("topology");
     let report = audit::run(&Arc::new(topology), Options::default()).await.expect("read");
     assert_eq!(report.verdict, Verdict::Clean, "{report}");
 }
 
-pub(super) async fn ended_by(client: &Client, job: BulkJobId) -> BulkProgress {
+pub(in crate::end_to_end) async fn ended_by(client: &Client, job: BulkJobId) -> BulkProgress {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let progress = client.bulk().progress(job).await.expect("progress");
