@@ -79,6 +79,13 @@ pub struct Pack {
     pub kept: PackItems,
 }
 
+impl Pack {
+    /// The request id of each of its coupons, in the order of the items.
+    fn units(&self) -> impl Iterator<Item = (&Item, RequestId)> {
+        self.items.iter().flat_map(|item| item.requests(self.key.request).map(move |request| (item, request)))
+    }
+}
+
 impl Item {
     fn id(&self) -> TemplateId {
         self.template.record.template
@@ -107,6 +114,8 @@ pub enum Outcome {
     Made(Vec<CouponRow>),
     /// They had been recorded before.
     Found(Vec<CouponRow>),
+    /// The same; those that are not there any more are archived.
+    Partly(Vec<Option<CouponRow>>),
     /// It was only looked up: it is not there, and the user's limits leave room for it.
     Absent,
     /// A pack of other items has this request id.

@@ -70,13 +70,14 @@ fn a_missing_rule_of_orders_is_noticed() {
     check(Mutant::StepOverwrites, &["comes after"]);
     // One seed in some thousands.
     check_within(2_800..3_600, Mutant::StepSeenAnywhere, &["comes after"]);
-    check(Mutant::UnknownStepIsRefused, &["not applied, and applied", "StepAfterAll"]);
+    check_within(400..1_600, Mutant::UnknownStepIsRefused, &["not applied, and applied", "StepAfterAll"]);
     check(Mutant::BudgetUnchecked, &["overspent"]);
 }
 
 #[test]
 fn a_pack_in_parts_is_noticed() {
-    check(Mutant::PackInParts, &["coupons are there", "oversold"]);
+    // The proxy itself says nothing definite of a pack that lacks coupons.
+    check(Mutant::PackInParts, &["coupons are there", "oversold", "no definite answer", "AppliedAfterAll"]);
 }
 
 /// Units are taken, the shard restarts empty, and a second copy of the last install arrives.

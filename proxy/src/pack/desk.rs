@@ -10,7 +10,8 @@ use scrip_protocol::TemplateId;
 use scrip_protocol::code::Fault;
 use scrip_protocol::v1::response::Result as Answer;
 use scrip_protocol::v1::{ClaimPack, Code, Coupon, PackCoupons, PackRefusal};
-use tokio::time::{Instant, sleep_until};
+use scrip_shard_config::Tail;
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::stock::{Stock, give_back, take, wait};
 use super::{Item, Outcome, Pack, PackTask, Verdict};
@@ -18,7 +19,7 @@ use crate::claim::{Unit, as_told};
 use crate::flow::Flow;
 use crate::outbox::Ticket;
 use crate::stock_lane::jitter;
-use crate::store::{CouponRow, MetaStore};
+use crate::store::{CouponRow, MetaStore, RecordStore};
 use crate::tasks::Tasks;
 
 /// Before a pack that had to give units back, or lost them to a fence, tries again.
@@ -27,6 +28,8 @@ const PAUSE_MAX: Duration = Duration::from_millis(64);
 
 /// What is left of a pack's time when it stops waiting for stock, as one part in so many: for the answer, or for the record.
 const SPARED: u32 = 8;
+
+const LATE: &str = "the deadline passed before the archived coupons of the pack were looked up";
 
 /// Why a template without units for a pack is not sold out.
 const SHORT: &str = "fewer units than the pack wants are left, or others hold them";
@@ -70,7 +73,7 @@ impl Stop {
     }
 }
 
-impl<M: MetaStore> Desk<M> {
+impl<M: MetaStore + RecordStore> Desk<M> {
     /// A desk over this store.
     pub fn new(flow: Arc<Flow>, meta: M, tasks: Tasks) -> Self {
         Self { flow, meta, tasks }
@@ -160,6 +163,7 @@ impl<M: MetaStore> Desk<M> {
     /// What is there of it; `None`: nothing, and the user's limits leave room for it.
     async fn look_up(&self, pack: &Arc<Pack>, deadline: Instant, looked_up: &mut bool) -> Result<Option<Done>, Stop> {
         let Verdict { outcome, .. } = self.ask(pack, None, deadline).await;
+        let outcome = self.whole(pack, outcome, deadline).await;
         *looked_up |= !matches!(outcome, Outcome::Failed(..));
         match outcome {
             Outcome::Absent | Outcome::Fenced(_) => Ok(None),
@@ -182,7 +186,7 @@ impl<M: MetaStore> Desk<M> {
             };
             give_back(&self.flow, pack, held.into_iter().filter(|unit| !fenced.contains(unit)));
         }
-        match outcome {
+        match self.whole(pack, outcome, deadline).await {
             // Burned, it was recorded for this very request: the answer is the first one, not a replay.
             Outcome::Made(rows) | Outcome::Found(rows) => {
                 Ok(Some(Done { pack: Arc::clone(pack), rows, replayed: !made && !burned }))
@@ -190,6 +194,26 @@ impl<M: MetaStore> Desk<M> {
             Outcome::Fenced(_) | Outcome::Absent => Ok(None),
             outcome => Err(stop(outcome)),
         }
+    }
+
+    /// With the coupons that are archived. It was recorded, so whatever keeps it from being told, it is not *not applied*.
+    async fn whole(&self, pack: &Pack, outcome: Outcome, deadline: Instant) -> Outcome {
+        let Outcome::Partly(mut rows) = outcome else { return outcome };
+        let primary = self.flow.topology.primary_of(Tail::of_user(pack.key.user.get()));
+        for item in &pack.items {
+            let archived = self.meta.archived(primary, pack.key.user, item.id());
+            let archived = match timeout_at(deadline, archived).await {
+                Ok(Ok(archived)) => archived,
+                Ok(Err(error)) => return Outcome::Failed(Code::OutcomeUnknown, error.to_string()),
+                Err(_) => return Outcome::Failed(Code::OutcomeUnknown, LATE.to_owned()),
+            };
+            for (row, (_, request)) in rows.iter_mut().zip(pack.units()) {
+                *row = row.or_else(|| archived.iter().find(|row| row.request == request).copied());
+            }
+        }
+        let lost =
+            || Outcome::Failed(Code::OutcomeUnknown, "the pack lacks coupons; run `scrip-proxy audit`".to_owned());
+        rows.into_iter().collect::<Option<_>>().map_or_else(lost, Outcome::Found)
     }
 
     /// The verdict of the user's lane. A lane that is gone leaves everything open.
@@ -215,7 +239,7 @@ fn stop(outcome: Outcome) -> Stop {
         }
         Outcome::Refused(template, code) => Stop::about(template, code, code.cause()),
         Outcome::Failed(code, detail) => Stop::of(code, detail),
-        Outcome::Made(_) | Outcome::Found(_) | Outcome::Absent | Outcome::Fenced(_) => {
+        Outcome::Made(_) | Outcome::Found(_) | Outcome::Partly(_) | Outcome::Absent | Outcome::Fenced(_) => {
             Stop::of(Code::Contended, Code::Contended.cause())
         }
     }

@@ -21,6 +21,8 @@ pub(super) enum Plan {
     Record(Vec<u16>),
     /// They were: in the order of the items.
     Found(Vec<CouponRow>),
+    /// They were, and those that are not there any more are archived: in the order of the items.
+    Partly(Vec<Option<CouponRow>>),
     /// It was recorded between the two reads: they are made again.
     Again,
     /// The request id is that of a pack of other items.
@@ -51,16 +53,12 @@ fn has(rows: &[CouponRow], request: scrip_protocol::RequestId) -> bool {
 
 /// Coupons of a pack go only when those of their template go, long after it was closed for good.
 fn found<'a>(pack: &Pack, own: impl Fn(&Item) -> &'a [CouponRow]) -> Plan {
-    let mut rows = Vec::new();
-    for item in &pack.items {
-        for request in item.requests(pack.key.request) {
-            match own(item).iter().find(|row| row.request == request) {
-                Some(row) => rows.push(*row),
-                None => return Plan::Refuse(item.id(), Code::TemplateClosed),
-            }
-        }
+    let row = |item: &Item, request| own(item).iter().find(|row| row.request == request).copied();
+    let rows: Vec<Option<CouponRow>> = pack.units().map(|(item, request)| row(item, request)).collect();
+    match rows.iter().copied().collect() {
+        Some(all) => Plan::Found(all),
+        None => Plan::Partly(rows),
     }
-    Plan::Found(rows)
 }
 
 /// The number of an item's first coupon, if the limit per user and that of the day leave room for all of them.

@@ -39,8 +39,8 @@ mod cases {
     use std::time::{Duration, Instant};
 
     use scrip_client::{
-        Benefit, Claim, ClaimError, Coupon, CouponStatus, GetClaimError, GetCouponError, OrderError, OrderId,
-        Redemption, Rules, TemplateDefinition, TemplateId, UserId, Validity, mint_request_id,
+        Benefit, Claim, ClaimError, Coupon, CouponStatus, GetClaimError, GetCouponError, OrderError, OrderId, Pack,
+        PackItem, Redemption, Rules, TemplateDefinition, TemplateId, UserId, Validity, mint_request_id,
     };
     use scrip_proxy::audit::{self, Kind, Options, Report, Verdict};
     use scrip_shard_config::Topology;
@@ -133,6 +133,9 @@ mod cases {
         assert!(second.iter().all(Result::is_ok));
         let job = submitted(scene, dead, (0..LISTED).map(|user| UserId(100_000 + user))).await;
         assert_eq!(ended(scene, job.job).await.issued, LISTED);
+        let items = [(open, 2), (dead, 2)].map(|(template, count)| PackItem { template, count });
+        let pack = Pack::new(UserId(200_000), mint_request_id(), items);
+        let packed = scene.client.claim_pack(&pack).await.expect("a pack");
         let coupons = &coupons[0];
         for coupon in &coupons[..40] {
             let redemption = Redemption { coupon_id: coupon.coupon_id, amount_minor: 500 };
@@ -143,12 +146,13 @@ mod cases {
         for template in [dead, alive] {
             scene.client.close_template(template).await.expect("closed");
         }
-        let issued = USERS + USERS / 10 + LISTED;
+        let issued = USERS + USERS / 10 + LISTED + 2;
         gone(scene, dead, Duration::from_secs(40)).await;
         sleep(Duration::from_secs(1)).await;
-        let all = Books { coupons: USERS, ledger: USERS };
         assert_eq!(scene.books(dead).await, Books { coupons: 0, ledger: issued }, "what was issued stays issued");
-        assert_eq!((scene.books(open).await, scene.books(alive).await), (all, Books { coupons: USERS, ledger: USERS }));
+        for (template, count) in [(open, USERS + 2), (alive, USERS)] {
+            assert_eq!(scene.books(template).await, Books { coupons: count, ledger: count }, "untouched");
+        }
         let report = audited(scene).await;
         assert_eq!((report.verdict, report.archived), (Verdict::Clean, issued), "{report}");
         assert_eq!(parts(scene), Vec::<String>::new());
@@ -157,6 +161,9 @@ mod cases {
             let status = if index < 40 { CouponStatus::Used } else { CouponStatus::Expired };
             stays_claimed(scene, coupon, status).await;
         }
+        let again = scene.client.claim_pack(&pack).await.expect("the same pack");
+        let ids = |coupons: &[Coupon]| coupons.iter().map(|coupon| coupon.coupon_id).collect::<Vec<_>>();
+        assert_eq!(ids(&again), ids(&packed), "two of them archived");
         let (user, id) = (coupons[0].user, coupons[0].coupon_id);
         let anew = scene.client.claim(Claim::new(user, dead, mint_request_id())).await;
         assert!(matches!(anew, Err(ClaimError::Closed(_))), "{anew:?}");

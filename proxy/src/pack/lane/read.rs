@@ -83,6 +83,7 @@ impl<W: PackWriter> PackLane<W> {
             }
             match plan(&task.pack, read.packs.get(&task.pack.key), &read.coupons, now_ms) {
                 Plan::Found(rows) => task.end(Outcome::Found(rows)),
+                Plan::Partly(rows) => task.end(Outcome::Partly(rows)),
                 Plan::Reused => task.end(Outcome::Reused),
                 Plan::Again => kept.push(task),
                 // Its day may end before the transaction does that was sent.
