@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The whole life of a coupon, from its rules to the audit. Needs scrip and scrip-proxy in PATH, SCRIP_PROXIES, SCRIP_CALLER
-# and SCRIP_TOKEN_FILE, and in PROXY_CONFIG the configuration of a proxy.
+# and SCRIP_TOKEN_FILE, and in PROXY_CONFIG the configuration of a proxy. With proxies that patrol, EVENTS_SHARD is the address of
+# the shard that has the stream events:10 (then the example events is in PATH too), and ARCHIVE their folder for the archive.
 set -euo pipefail
 cd "$(mktemp -d)"
 field() { sed -n "s/^$1: //p" | head -n 1; }             # one field of what a command prints
@@ -43,13 +44,29 @@ scrip order return --user 42 --order order-1 --coupon "$coupon" | says 'status=u
 scrip order redeem --user 42 --order order-3 --coupon "$coupon:1000" | says 'status=used'
 scrip coupon --user 42 --coupon "$coupon"                                   # the operation log: four steps
 
-# A coupon that lasts two seconds is expired after two seconds.
-short=$(scrip template create --name "quick" --stock 10 --valid-for 2s | field template)
+# A coupon that lasts three seconds is expired after three seconds.
+short=$(scrip template create --name "quick" --stock 10 --valid-for 3s | field template)
 scrip template publish "$short" | says 'status: published'
-scrip claim --user 42 --template "$short" | says 'status: unused'
-sleep 2
+request=$(scrip claim --user 42 --template "$short" | tee claimed.txt | field request_id)
+says 'status: unused' < claimed.txt
+sleep 3
 scrip list --user 42 --template "$short" | says 'status=expired'
 
+# Where proxies patrol and tell events: the user was reminded before the end. Their events are in the stream of their tail, 42 mod 16.
+if [ -n "${EVENTS_SHARD:-}" ]; then
+  timeout 3 events "$EVENTS_SHARD" life one events:10 > told.txt || true
+  grep "TemplateId($short)" told.txt | says 'Expiring'
+fi
+
+# Closed for good, and dead for as long as the operator keeps them, its coupons leave for the archive. The claim still has its answer.
+scrip template close "$short" | says 'status: closed'
+if [ -n "${ARCHIVE:-}" ]; then
+  until scrip archive search "$ARCHIVE" --template "$short" | grep -q 'user=42 .*status=expired'; do sleep 0.2; done
+  scrip archive list "$ARCHIVE" | says 'coupons=1 '
+  scrip get-claim --user 42 --template "$short" --request-id "$request" | says 'status: expired'
+  { ! scrip coupon --user 42 --coupon "$(field coupon_id < claimed.txt)"; } 2>&1 | says 'COUPON_ARCHIVED'
+fi
+
 # And everything adds up: coupons, ledgers, logs, budgets, jobs.
-scrip-proxy audit --config "$PROXY_CONFIG" | says '^clean$'
+scrip-proxy audit --config "$PROXY_CONFIG" ${ARCHIVE:+--archive "$ARCHIVE"} | says '^clean$'
 echo "every promise holds"

@@ -13,12 +13,17 @@ cases! {
 }
 
 async fn own(server: std::path::PathBuf) -> Scene {
-    Scene::own(scrip_chaos::testbed::TestbedSpec::new(3, 2).with_database_server(server), "").await
+    let spec = scrip_chaos::testbed::TestbedSpec::new(3, 2).with_database_server(server);
+    let config = "[events]\nenabled = true\n\
+         [patrol]\nenabled = true\nround_interval = \"3s\"\nslice_rows = 1000\nrows_per_second = 30000\n\
+         remind_before = [\"30s\"]\narchive_directory = \"archive\"\narchive_after = \"2s\"\n";
+    Scene::own_prepared(spec, config, |folder| std::fs::create_dir(folder.join("archive")).expect("a folder")).await
 }
 
 mod cases {
     use std::process::Output;
 
+    use scrip_shard_config::Topology;
     use tokio::process::Command;
 
     use crate::end_to_end::scene::{Scene, program};
@@ -31,9 +36,19 @@ mod cases {
         let (shown, _) = after.split_once("```\n<!-- /life.sh -->").expect("the other mark");
         assert_eq!(shown, std::fs::read_to_string(script).expect("the script"), "README.md shows another script");
         let programs = program("scrip").parent().expect("a folder").display().to_string();
-        let path = std::env::var("PATH").map_or(programs.clone(), |path| format!("{programs}:{path}"));
-        let config = scene.testbed.folder().join("a.toml").display().to_string();
-        let env = [("PATH", path), ("PROXY_CONFIG", config)];
+        let path = std::env::var("PATH").unwrap_or_default();
+        let path = format!("{programs}:{programs}/examples:{path}");
+        let of_folder = |name| scene.testbed.folder().join(name).display().to_string();
+        let topology = Topology::load(scene.testbed.topology_path().expect("a path")).expect("a topology");
+        let shard = topology.shards.iter().position(|shard| topology.shard_of_key("events:10") == shard.id);
+        let shard = scene.testbed.shard(shard.expect("a shard"));
+        let shard = format!("redis://:{}@{}", shard.password().expose(), shard.address());
+        let env = [
+            ("PATH", path),
+            ("PROXY_CONFIG", of_folder("a.toml")),
+            ("ARCHIVE", of_folder("archive")),
+            ("EVENTS_SHARD", shard),
+        ];
         let output = run_with(scene, std::path::Path::new("bash"), &[script], &env).await;
         assert!(output.status.success() && text(&output).contains("every promise holds\n"), "{}", text(&output));
     }
