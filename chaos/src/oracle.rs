@@ -58,9 +58,14 @@ pub fn undecided(history: &History) -> Vec<RequestIndex> {
     open.map(|(number, _)| RequestIndex(u32::try_from(number).unwrap_or(u32::MAX))).collect()
 }
 
+/// The history with the request ids that the stores know of claims by code.
+pub fn resolved(history: &History, view: &StoresView) -> History {
+    history.with_ids(&codes::ids(history, view))
+}
+
 /// Checks every promise that stores and history can show.
 pub fn check(history: &History, view: &StoresView, circumstances: Circumstances) -> Verdict {
-    let history = &history.with_ids(&codes::ids(history, view));
+    let history = &resolved(history, view);
     let requests = Requests::of(history);
     let mut verdict = Verdict::default();
     let added = history.operations().iter().any(|o| matches!(o.action, Action::Stock { units, .. } if units > 0));

@@ -9,13 +9,15 @@
 //! | [`world`], [`shard`], [`primary`], [`meta`] | the models of the stores |
 //! | [`wire`], [`stores`] | a call on its way, and the store traits of the pipeline over it |
 //! | [`process`], [`fleet`] | proxies that can be stopped and killed |
-//! | [`client`], [`order`], [`pack`], [`operator`], [`ending`], [`stage`] | who does what |
+//! | [`client`], [`order`], [`pack`], [`bulk`], [`code`], [`operator`], [`ending`], [`stage`] | who does what |
 //! | [`judge`] | the stores, for the oracle |
 //! | [`sweep`], [`shrink`], [`pinned`], [`command`] | many seeds; a failing run cut down; runs that went wrong once; the command |
 //! | [`mutant`] | stores that leave out a rule, which must be noticed |
 //! | [`trace`], [`dice`] | what happened; numbers from a seed |
 
+pub mod bulk;
 pub mod client;
+pub mod code;
 pub mod command;
 pub mod dice;
 pub mod ending;

@@ -85,6 +85,11 @@ impl History {
         }
     }
 
+    /// The results of the job that this request created.
+    pub fn results_of(&self, request: RequestId) -> Option<&[(UserId, BulkOutcome)]> {
+        self.beside.jobs.iter().find(|job| job.request == request)?.results.as_deref()
+    }
+
     /// The jobs.
     pub fn jobs(&self) -> &[BulkFact] {
         &self.beside.jobs
@@ -137,6 +142,19 @@ impl History {
             }
         }
         history
+    }
+
+    /// Takes over what stands beside the claims of another history with the same requests, but for what was told of events.
+    /// `outcome`: of a user of a job, given the one that was told.
+    pub fn beside_of(&mut self, other: &Self, outcome: impl Fn(&BulkFact, UserId, BulkOutcome) -> BulkOutcome) {
+        self.beside = other.beside.clone();
+        for job in &mut self.beside.jobs {
+            let before = job.clone();
+            for (user, told) in job.results.iter_mut().flatten() {
+                *told = outcome(&before, *user, *told);
+            }
+        }
+        self.beside.events = None;
     }
 
     /// Events were followed from the start, and this is all that was told of them, in the order in which each stream told it.

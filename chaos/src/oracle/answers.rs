@@ -24,7 +24,8 @@ pub(super) fn check(
     let uses_lost = codes::excused(history);
     for (number, request) in requests.sent() {
         let asked = &history.requests()[number];
-        let row = rows.get(&asked.id).copied();
+        // A use that was lost and taken again has the coupon of whoever had it first.
+        let row = rows.get(&asked.id).copied().filter(|row| !uses_lost.contains(&number) || row.user == asked.user);
         applied(verdict, asked, request, row, circumstances);
         if uses_lost.contains(&number) || losses.excuse(asked, request) {
             verdict.counts.excused += u64::from(request.coupon.is_some() && row.is_none());

@@ -170,7 +170,8 @@ pub async fn ask(stage: &Arc<Stage>, open: Open, deadline_ms: u64) {
     world.history.found(asking, at, found);
 }
 
-fn told(response: &Response) -> Told {
+/// What an answer to a claim says.
+pub fn told(response: &Response) -> Told {
     let code = Code::try_from(response.code).unwrap_or(Code::Unspecified);
     if let (Code::Ok, Some(Answer::Coupon(coupon))) = (code, &response.result) {
         let id = CouponId::try_from_slice(&coupon.coupon_id);

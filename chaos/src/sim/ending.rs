@@ -9,15 +9,17 @@ use scrip_protocol::v1::TemplateAction;
 use tokio::time::{Instant, sleep};
 
 use super::client::{self, Open, newcomer, send_to};
-use super::operator;
 use super::order::{self, OpenDeed};
 use super::pack::{self, OpenPack};
 use super::stage::Stage;
+use super::{bulk, code, operator};
 use crate::history::Told;
 
 /// How long after the healing a request may take until its answer is definite: the longest time limit of a store, what a
 /// settle that was left behind waits for, and then some.
 const PATIENCE: Duration = Duration::from_secs(25);
+/// A job waits for the lease of a proxy that died, and for its rate.
+const JOB_PATIENCE: Duration = Duration::from_secs(60);
 const DEADLINE_MS: u64 = 2_000;
 /// Everything that was on the way has arrived by then.
 const QUIET: Duration = Duration::from_secs(9);
@@ -26,8 +28,21 @@ const REFRESHED: Duration = Duration::from_secs(3);
 /// More than any template has left.
 const NEWCOMERS_MAX: u64 = 400;
 
+/// What is in doubt when all is healed.
+#[derive(Debug)]
+pub struct Left {
+    /// Claims.
+    pub open: Vec<Open>,
+    /// Claims by code.
+    pub by_code: Vec<code::Open>,
+    /// What orders wanted.
+    pub deeds: Vec<OpenDeed>,
+    /// Packs.
+    pub packs: Vec<OpenPack>,
+}
+
 /// From the healing to the moment when everything is still.
-pub async fn run(stage: &Arc<Stage>, open: Vec<Open>, deeds: Vec<OpenDeed>, packs: Vec<OpenPack>) {
+pub async fn run(stage: &Arc<Stage>, Left { open, by_code, deeds, packs }: Left) {
     let templates = stage.templates.lock().clone();
     if stage.plan.pauses() {
         // A pause that was on the way for long may arrive after the resumption that its operator sent later.
@@ -38,6 +53,12 @@ pub async fn run(stage: &Arc<Stage>, open: Vec<Open>, deeds: Vec<OpenDeed>, pack
     }
     for open in open {
         resolve(stage, open).await;
+    }
+    for open in by_code {
+        code::resolve(stage, open, Instant::now() + PATIENCE).await;
+    }
+    for index in 0..stage.plan.jobs.len() {
+        bulk::finish(stage, index, Instant::now() + JOB_PATIENCE).await;
     }
     if !deeds.is_empty() {
         // What was sent before has arrived or never will, so that the next answer is the last word.

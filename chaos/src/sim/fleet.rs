@@ -13,10 +13,13 @@ use parking_lot::Mutex;
 use prost::Message;
 use scrip_client::{RequestId, TemplateId, UserId};
 use scrip_protocol::frame;
-use scrip_protocol::v1::{ClaimPack, Response};
+use scrip_protocol::v1::{ClaimByCode, ClaimPack, CreateCodeBatch, Response};
 use scrip_proxy::admin::Health;
+use scrip_proxy::admission::caller::{Caller, Callers};
+use scrip_proxy::bulk::runner::Runner;
 use scrip_proxy::clock::Clock;
 use scrip_proxy::coupon_id::{CouponIds, CouponKey};
+use scrip_proxy::exchange::code::Codes;
 use scrip_proxy::flow::{Arrival, Flow, FlowLimits, Purpose};
 use scrip_proxy::keeper::Quiet;
 use scrip_proxy::operation::{Operation, Operations};
@@ -25,12 +28,13 @@ use scrip_proxy::outbox::Outbox;
 use scrip_proxy::pack;
 use scrip_proxy::pipeline::{self, Stores, Tuning};
 use scrip_proxy::refresh::Refresher;
-use scrip_shard_config::Topology;
+use scrip_proxy::{bulk, config, exchange};
+use scrip_shard_config::{Secret, Topology};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
 use super::dice::Dice;
-use super::plan::Size;
+use super::plan::Plan;
 use super::process::Process;
 use super::stores::ModelStores;
 use super::world::{EPOCH_MS, Sim};
@@ -60,6 +64,12 @@ pub enum Asked {
     Order(OrderRequest),
     /// A pack.
     Pack(ClaimPack),
+    /// Something of a bulk job.
+    Bulk(bulk::desk::Operation),
+    /// A claim by code.
+    ByCode(ClaimByCode),
+    /// A batch of codes is to be created.
+    Codes(CreateCodeBatch),
     /// Anything else.
     Operation(Operation),
 }
@@ -81,6 +91,9 @@ struct Node {
     flow: Arc<Flow>,
     operations: ModelOperations,
     packs: pack::desk::Desk<ModelStores>,
+    bulk: bulk::desk::Desk<ModelStores>,
+    exchange: exchange::desk::Desk<ModelStores>,
+    caller: Arc<Caller>,
     outbox: Arc<Outbox>,
     waiting: Arc<Mutex<Waiting>>,
 }
@@ -104,11 +117,11 @@ impl Fleet {
     }
 
     /// Starts a proxy unless it runs.
-    pub fn start(&self, sim: &Sim, topology: &Arc<Topology>, size: Size, slot: usize, seed: u64) {
+    pub fn start(&self, sim: &Sim, topology: &Arc<Topology>, plan: &Plan, slot: usize, seed: u64) {
         let mut nodes = self.nodes.lock();
         if nodes[slot].is_none() {
             sim.world().note(format_args!("proxy {slot} starts"));
-            nodes[slot] = Some(Arc::new(Node::start(sim, topology, size, slot, seed)));
+            nodes[slot] = Node::start(sim, topology, plan, slot, seed).map(Arc::new);
         }
     }
 
@@ -148,7 +161,9 @@ impl Fleet {
 }
 
 impl Node {
-    fn start(sim: &Sim, topology: &Arc<Topology>, size: Size, slot: usize, seed: u64) -> Self {
+    /// `None`: never, but for a caller that its own proxy does not know.
+    fn start(sim: &Sim, topology: &Arc<Topology>, plan: &Plan, slot: usize, seed: u64) -> Option<Self> {
+        let size = plan.size;
         let mut dice = Dice::new(seed);
         let process = Process::new(slot, Dice::new(dice.roll()));
         let (tasks, stores) = (process.tasks(), ModelStores::new(sim.clone(), Arc::clone(&process)));
@@ -162,7 +177,8 @@ impl Node {
         // Clocks of proxies differ: where a day begins is for each to say.
         let begun_ms = EPOCH_MS + sim.world().at_ms() + Dice::apart(seed, 5).within(0..=CLOCK_AHEAD_MAX_MS);
         let clock = Clock::new(move || begun_ms + u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
-        let ids = CouponIds::new(&CouponKey::new([7; 16]));
+        let key = CouponKey::new([7; 16]);
+        let ids = CouponIds::new(&key);
         let (flow, errands) = Flow::new(Arc::clone(topology), limits, clock, ids, dice.roll());
         let (flow, health) = (Arc::new(flow), Arc::new(Health::new("simulated", topology)));
         let tuning = Tuning {
@@ -179,12 +195,20 @@ impl Node {
         let operations = pipeline::start(&flow, errands, &all, tuning, &health, &tasks);
         let packs = pack::desk::Desk::new(Arc::clone(&flow), stores.clone(), tasks.clone());
         let every = Duration::from_millis(250);
-        let refresher = Refresher::new(Arc::clone(&flow), stores.clone(), stores, health, format!("p{slot}"), every);
+        let (cache, meta) = (stores.clone(), stores.clone());
+        let refresher = Refresher::new(Arc::clone(&flow), cache, meta, health, format!("p{slot}"), every);
         tasks.spawn(refresher.run());
+        if !plan.jobs.is_empty() {
+            let runner = Runner::new(Arc::clone(&flow), stores.clone(), Dice::apart(seed, 6).roll(), tasks.clone());
+            tasks.spawn(runner.run());
+        }
+        let bulk = bulk::desk::Desk::new(Arc::clone(&flow), stores.clone(), tasks.clone());
+        let exchange = exchange::desk::Desk::new(Arc::clone(&flow), stores, Codes::new(&key), tasks.clone());
         let outbox = Outbox::new(Arc::clone(&flow.meter), Arc::new(AtomicUsize::new(0)));
         let waiting = Arc::default();
         tasks.spawn(hand_out(Arc::clone(&outbox), Arc::clone(&waiting)));
-        Self { process, flow, operations, packs, outbox, waiting }
+        let caller = caller()?;
+        Some(Self { process, flow, operations, packs, bulk, exchange, caller, outbox, waiting })
     }
 
     fn ask(&self, asked: Asked, way: Duration, deadline: Duration) -> oneshot::Receiver<Response> {
@@ -198,6 +222,7 @@ impl Node {
         };
         let (flow, operations, outbox) = (Arc::clone(&self.flow), self.operations.clone(), Arc::clone(&self.outbox));
         let packs = self.packs.clone();
+        let (bulk, exchange, caller) = (self.bulk.clone(), self.exchange.clone(), Arc::clone(&self.caller));
         self.process.tasks().spawn(async move {
             tokio::time::sleep(way).await;
             let now = Instant::now();
@@ -214,11 +239,28 @@ impl Node {
                     }
                 }
                 Asked::Pack(claim) => packs.start(claim, ticket, deadline),
+                Asked::Bulk(operation) => bulk.start(operation, ticket, deadline),
+                Asked::ByCode(claim) => {
+                    exchange.start(exchange::desk::Operation::Claim(claim, caller), ticket, deadline)
+                }
+                Asked::Codes(create) => exchange.start(exchange::desk::Operation::Create(create), ticket, deadline),
                 Asked::Operation(operation) => operations.start(operation, ticket, deadline),
             }
         });
         answer
     }
+}
+
+/// Whoever asks, in every run.
+fn caller() -> Option<Arc<Caller>> {
+    let (name, token) = ("simulated", "simulated-token-1");
+    let known = config::Caller {
+        name: name.to_owned(),
+        token: Secret::new(token.to_owned()),
+        requests_per_s: None,
+        wrong_codes_per_s: 10,
+    };
+    Callers::new(&[known], Instant::now()).authenticate(name, token)
 }
 
 /// Does what a connection does with its outbox.

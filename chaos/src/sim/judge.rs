@@ -1,9 +1,12 @@
 //! What the stores hold at the end, for the oracle, and what the oracle may ask for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use scrip_client::{Code, TemplateId, UserId};
+use scrip_client::{BulkOutcome, Code, CodeBatchId, CouponId, TemplateId, UserId};
+use scrip_proxy::bulk::request_of;
+use scrip_proxy::exchange::code::CodeKey;
+use scrip_proxy::exchange::home;
 use scrip_proxy::store::StockKey;
 use scrip_shard_config::{SubStock, Tail, stock_key};
 
@@ -11,9 +14,10 @@ use super::pack;
 use super::plan::Plan;
 use super::primary::LostStep;
 use super::world::{MIDNIGHT_MS, World};
-use crate::history::{DeedTold, History, Told};
+use crate::history::{BulkFact, CodeRef, DeedTold, History, LostCommits, Told};
 use crate::oracle::{
-    self, Circumstances, CouponRow, LedgerRow, ServerSettings, StepRow, StockRow, StoresView, SubStockRow, TemplateRow,
+    self, Circumstances, CodeBatchRow, CodeUseRow, CouponRow, LedgerRow, ServerSettings, StepRow, StockRow, StoresView,
+    SubStockRow, TemplateRow,
 };
 
 /// Everything that is wrong at the end, in the oracle's words.
@@ -25,7 +29,7 @@ pub fn check(world: &mut World, plan: &Plan) -> Vec<String> {
         // Allowances are told as "unknown". A full day is no answer for what is under way until the next one.
         doubt_resolved: world.lost.is_empty() && !plan.changes_stock() && !plan.pauses() && !plan.has_days(),
     };
-    let history = allowances(world, plan);
+    let history = allowances(world, plan, &view);
     let verdict = oracle::check(&history, &view, circumstances);
     let unsold = view.templates.iter().filter(|row| !world.lost_for_good.contains(&row.template)).filter_map(|row| {
         let issued = view.coupons.iter().filter(|coupon| coupon.template == row.template).count() as u64;
@@ -59,6 +63,13 @@ pub fn view(world: &mut World) -> StoresView {
 }
 
 fn meta(world: &World, view: &mut StoresView) {
+    view.code_batches.extend(world.meta.beside.batches.values().map(|batch| CodeBatchRow {
+        batch: batch.batch,
+        request: batch.new.request,
+        template: batch.new.template,
+        count: batch.new.count,
+        uses: batch.new.uses,
+    }));
     for found in world.meta.templates.values() {
         let template = found.record.template;
         // Units that a fail-over lost after all were sold are not counted anew.
@@ -96,6 +107,14 @@ fn primaries(world: &World, view: &mut StoresView) {
                 kind: step.kind,
                 order: step.order.clone(),
             }));
+        }
+        for (&(batch, index), uses) in &primary.data.uses {
+            let Ok(batch) = CodeBatchId::try_new(batch) else { continue };
+            let code = CodeRef { batch, index };
+            let home = world.topology.primary_of(home(CodeKey { batch, index }));
+            let code_use =
+                |(user, use_no): (&UserId, u32)| CodeUseRow { primary: at.id, home, code, use_no, user: *user };
+            view.code_uses.extend(uses.iter().zip(1..).map(code_use));
         }
         for ((StockKey { template, sub_stock }, _), ledger) in &primary.data.ledgers {
             let (template, sub_stock) = (*template, *sub_stock);
@@ -144,18 +163,59 @@ fn orders(world: &World, history: &mut History) {
     }
 }
 
+/// What stands beside the claims. Of a list that a fail-over took something of, whatever is there is right, and who is not there was
+/// taken; and where it took uses of
+/// a code, the oracle is told that they may be gone, and nothing else.
+fn beside(world: &World, history: &mut History, resolved: &History, view: &StoresView) {
+    let coupons: BTreeSet<_> = view.coupons.iter().map(|row| row.request).collect();
+    let outcome = |job: &BulkFact, user: UserId, told: BulkOutcome| {
+        let at = world.primary_of(user);
+        let is_lost = job.told.iter().any(|id| world.lost_lists.contains(&(*id, at)));
+        let freed = world.lost_users.contains(&(user, job.template));
+        match told {
+            BulkOutcome::Pending if is_lost && coupons.contains(&request_of(job.request, user)) => {
+                BulkOutcome::Issued(CouponId([0; 16]))
+            }
+            BulkOutcome::Pending if is_lost => BulkOutcome::Refused(Code::Unspecified),
+            BulkOutcome::Refused(Code::LimitReached) if freed => BulkOutcome::Refused(Code::Unspecified),
+            told => told,
+        }
+    };
+    history.beside_of(resolved, outcome);
+    for job in resolved.jobs() {
+        let Some(mut results) = history.results_of(job.request).map(<[_]>::to_vec) else { continue };
+        let listed: BTreeSet<UserId> = results.iter().map(|(user, _)| *user).collect();
+        let is_lost = |user: &UserId| {
+            let at = world.primary_of(*user);
+            job.told.iter().any(|id| world.lost_lists.contains(&(*id, at)))
+        };
+        let taken = job.users.iter().filter(|user| !listed.contains(user) && is_lost(user));
+        results.extend(taken.map(|user| (*user, BulkOutcome::Refused(Code::Unspecified))));
+        history.job_ended(job.request, results);
+    }
+    for (batch, index) in &world.lost_uses {
+        let Ok(batch) = CodeBatchId::try_new(*batch) else { continue };
+        let tail = home(CodeKey { batch, index: *index });
+        let primary = world.topology.primary_of(tail);
+        history.lost(LostCommits { primary, tails: vec![tail.get()..=tail.get()], from_us: u64::MAX, until_us: 0 });
+    }
+}
+
 /// What the oracle must not blame, as told "unknown".
 ///
 /// A fail-over to a replica that lacked commits makes answers from before it untrue: that is the replication which was
 /// chosen. What it lost of a template that had been sold out stays unsold. And where stock is added, or a template paused and
 /// resumed, one of two sends at the same time may be refused before, and the other one granted after.
-fn allowances(world: &World, plan: &Plan) -> History {
+fn allowances(world: &World, plan: &Plan, view: &StoresView) -> History {
     let changes = plan.changes_stock() || plan.pauses();
-    if world.lost.is_empty() && world.lost_steps.is_empty() && !changes {
+    let lost_beside = !world.lost_lists.is_empty() || !world.lost_uses.is_empty();
+    if world.lost.is_empty() && world.lost_steps.is_empty() && !lost_beside && !changes {
         return world.history.clone();
     }
     let last_us = world.lost.values().max().copied().unwrap_or(0);
-    let requests = world.history.requests();
+    // Claims by code have ids of the proxies', and what was lost is known by them.
+    let resolved = oracle::resolved(&world.history, view);
+    let requests = resolved.requests();
     let mut granted = vec![false; requests.len()];
     for sent in world.history.sends() {
         granted[sent.request.0 as usize] |= matches!(sent.told, Told::Coupon { .. });
@@ -196,5 +256,6 @@ fn allowances(world: &World, plan: &Plan) -> History {
         }
     }
     orders(world, &mut history);
+    beside(world, &mut history, &resolved, view);
     history
 }

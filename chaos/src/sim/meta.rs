@@ -1,5 +1,6 @@
 //! A model of meta: templates, epochs, allotments, terms. Every writing call is one transaction.
 
+pub mod beside;
 mod stock;
 
 use std::collections::BTreeMap;
@@ -31,6 +32,8 @@ pub struct Meta {
     pub primaries: BTreeMap<PrimaryId, Server>,
     /// What each primary was granted of a template's budget, in minor units.
     pub grants: BTreeMap<(TemplateId, PrimaryId), u64>,
+    /// Bulk jobs and codes.
+    pub beside: beside::Beside,
     revision: u64,
 }
 
@@ -59,7 +62,8 @@ impl Meta {
         let server = |index| Server { identity: identity(index, 1), term: 1 };
         let primaries = topology.primaries.iter().enumerate().map(|(index, primary)| (primary.id, server(index)));
         let primaries = primaries.collect();
-        Self { host: Host::default(), templates: BTreeMap::new(), primaries, grants: BTreeMap::new(), revision: 0 }
+        let (templates, grants, beside) = (BTreeMap::new(), BTreeMap::new(), beside::Beside::default());
+        Self { host: Host::default(), templates, primaries, grants, beside, revision: 0 }
     }
 
     /// Units of a template.

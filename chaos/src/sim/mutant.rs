@@ -41,10 +41,16 @@ pub enum Mutant {
     BudgetUnchecked,
     /// The coupons of a pack are recorded in two transactions.
     PackInParts,
+    /// A result of a bulk job says "issued" whether or not the coupon is there.
+    ResultWithoutCoupon,
+    /// The number of a use is not checked when it is written: it takes the place of the one that has it.
+    UseUnchecked,
+    /// A use is taken however many there are.
+    UsesUnbounded,
 }
 
 /// Every mutant, with the name by which it is asked for.
-pub const MUTANTS: [(Mutant, &str); 19] = [
+pub const MUTANTS: [(Mutant, &str); 22] = [
     (Mutant::ReleaseTwice, "release-twice"),
     (Mutant::UnknownIsRefused, "release-after-unknown-commit"),
     (Mutant::InstallUnbound, "install-unbound"),
@@ -64,6 +70,9 @@ pub const MUTANTS: [(Mutant, &str); 19] = [
     (Mutant::UnknownStepIsRefused, "refused-after-unknown-step"),
     (Mutant::BudgetUnchecked, "budget-unchecked"),
     (Mutant::PackInParts, "pack-in-parts"),
+    (Mutant::ResultWithoutCoupon, "result-without-coupon"),
+    (Mutant::UseUnchecked, "use-unchecked"),
+    (Mutant::UsesUnbounded, "uses-unbounded"),
 ];
 
 impl Mutant {

@@ -26,6 +26,12 @@ pub struct Plan {
     /// Packs that clients want.
     #[serde(default)]
     pub packs: Vec<PackPlan>,
+    /// Bulk jobs.
+    #[serde(default)]
+    pub jobs: Vec<JobPlan>,
+    /// Batches of codes, and who claims with them.
+    #[serde(default)]
+    pub codes: Vec<CodesPlan>,
     /// What operators do.
     pub changes: Vec<ChangePlan>,
     /// What breaks.
@@ -129,6 +135,57 @@ pub struct PackPlan {
     pub user: u64,
     /// The templates, by their indexes, and how many of each.
     pub items: Vec<(usize, u8)>,
+    /// The deadline of each send.
+    pub deadline_ms: u64,
+    /// How long the caller listens.
+    pub patience_ms: u64,
+    /// How often it is sent at most, before the end.
+    pub sends_max: u32,
+    /// The first send goes to two proxies at once.
+    pub doubled: bool,
+}
+
+/// A bulk job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobPlan {
+    /// When it is submitted.
+    pub at_ms: u64,
+    /// Of which template, by its index.
+    pub template: usize,
+    /// Its list.
+    pub users: Vec<u64>,
+    /// Users a second; 0: no limit.
+    pub rate_per_s: u32,
+    /// It is submitted twice at once.
+    pub doubled: bool,
+    /// It is paused so long after its start, and for how long, in milliseconds.
+    pub paused: Option<(u64, u64)>,
+    /// It is cancelled so long after its start, in milliseconds.
+    pub cancelled_ms: Option<u64>,
+}
+
+/// A batch of codes, and who claims with them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodesPlan {
+    /// Of which template, by its index.
+    pub template: usize,
+    /// How many codes.
+    pub count: u32,
+    /// How many users can use each.
+    pub uses: u32,
+    /// Who claims when. Nobody twice with one code.
+    pub claims: Vec<CodeClaimPlan>,
+}
+
+/// One claim by code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodeClaimPlan {
+    /// When.
+    pub at_ms: u64,
+    /// For whom.
+    pub user: u64,
+    /// With which code, by its index.
+    pub index: u32,
     /// The deadline of each send.
     pub deadline_ms: u64,
     /// How long the caller listens.

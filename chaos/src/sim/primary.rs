@@ -1,10 +1,11 @@
 //! A model of a primary: what it holds, who it is, and what is locked.
 
+pub mod beside;
 pub mod transaction;
 
 use std::collections::BTreeMap;
 
-use scrip_client::{OrderId, RequestId, TemplateId, UserId};
+use scrip_client::{BulkJobId, OrderId, RequestId, TemplateId, UserId};
 use scrip_protocol::v1::StepKind;
 use scrip_proxy::order::rules::{self, Validity};
 use scrip_proxy::store::pack::{PackItems, PackKey, PackRow};
@@ -13,6 +14,7 @@ use scrip_proxy::store::{CouponRow, NewCoupon, Server, StockKey};
 use scrip_proxy::template::validity_ms;
 use scrip_shard_config::SubStock;
 
+use self::beside::{List, Uses};
 use super::mutant::Mutant;
 use super::world::{Host, World};
 use crate::history::{Deed, DeedIndex};
@@ -68,6 +70,10 @@ pub struct Data {
     pub budgets: BTreeMap<TemplateId, Budget>,
     /// By user and request.
     pub packs: BTreeMap<PackKey, PackItems>,
+    /// The lists of bulk jobs.
+    pub lists: BTreeMap<BulkJobId, List>,
+    /// The uses of codes that live here.
+    pub uses: Uses,
     /// By sub-stock and stripe.
     pub ledgers: BTreeMap<(StockKey, u16), Ledger>,
 }
@@ -215,6 +221,7 @@ impl World {
         }
         let steps = lost_steps.len();
         self.lost_steps.extend(lost_steps.into_iter().map(|step| (step, at_us)));
+        self.mourn_beside(primary, &old);
         self.note(format_args!("primary {primary} is {identity} now; {count} coupons and {steps} steps are lost"));
     }
 

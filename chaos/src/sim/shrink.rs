@@ -35,6 +35,14 @@ pub fn shrink(plan: &Plan, mutant: Option<Mutant>) -> (Plan, Outcome) {
             |plan, at, count| drop(plan.orders.drain(at..at + count)),
             &mut fails,
         );
+        best =
+            without(best, |plan| plan.jobs.len(), |plan, at, count| drop(plan.jobs.drain(at..at + count)), &mut fails);
+        best = without(
+            best,
+            |plan| plan.codes.len(),
+            |plan, at, count| drop(plan.codes.drain(at..at + count)),
+            &mut fails,
+        );
         best = without(
             best,
             |plan| plan.packs.len(),
@@ -88,6 +96,8 @@ fn simpler(mut best: Plan, fails: &mut impl FnMut(&Plan) -> bool) -> Plan {
         candidate.claims.retain(|claim| claim.template == 0);
         candidate.changes.retain(|change| change.template == 0);
         candidate.packs.retain(|pack| pack.items.iter().all(|(template, _)| *template == 0));
+        candidate.jobs.retain(|job| job.template == 0);
+        candidate.codes.retain(|codes| codes.template == 0);
         if fails(&candidate) {
             best = candidate;
         }

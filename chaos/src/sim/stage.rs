@@ -16,7 +16,7 @@ use super::fault::{Trigger, When, strike};
 use super::fleet::{Asked, Fleet, Heard};
 use super::plan::Plan;
 use super::world::Sim;
-use super::{client, ending, operator, order, pack};
+use super::{bulk, client, code, ending, operator, order, pack};
 
 /// How often copies of the stores are taken: what a replica has lags by up to this, and by multiples of it.
 const COPY_EVERY: Duration = Duration::from_millis(120);
@@ -73,7 +73,7 @@ impl Stage {
     pub fn start_proxy(&self, slot: usize) {
         let life = self.lives.fetch_add(1, Ordering::Relaxed);
         let seed = Dice::apart(self.plan.seed, 100 + life).roll();
-        self.fleet.start(&self.sim, &self.topology, self.plan.size, slot, seed);
+        self.fleet.start(&self.sim, &self.topology, &self.plan, slot, seed);
     }
 
     /// Asks a proxy; what is on the way takes a moment.
@@ -117,6 +117,14 @@ pub async fn run(stage: Arc<Stage>) {
     for index in 0..stage.plan.packs.len() {
         packs.spawn(pack::pack(Arc::clone(&stage), index, begun));
     }
+    let mut jobs = JoinSet::new();
+    for index in 0..stage.plan.jobs.len() {
+        jobs.spawn(bulk::job(Arc::clone(&stage), index, begun));
+    }
+    let mut batches = JoinSet::new();
+    for index in 0..stage.plan.codes.len() {
+        batches.spawn(code::batch(Arc::clone(&stage), index, begun));
+    }
     let mut operators = JoinSet::new();
     for index in 0..stage.plan.changes.len() {
         operators.spawn(operator::change(Arc::clone(&stage), index, begun));
@@ -144,11 +152,17 @@ pub async fn run(stage: Arc<Stage>) {
     while let Some(pack) = packs.join_next().await {
         open_packs.extend(pack.ok().flatten());
     }
+    while jobs.join_next().await.is_some() {}
+    let mut by_code = Vec::new();
+    while let Some(batch) = batches.join_next().await {
+        by_code.extend(batch.unwrap_or_default());
+    }
     while operators.join_next().await.is_some() {}
+    by_code.sort_by_key(|open: &code::Open| open.request);
     open.sort_by_key(|open: &client::Open| open.request);
     deeds.sort_by_key(|open: &order::OpenDeed| open.deed);
     open_packs.sort_by_key(|open: &pack::OpenPack| open.index);
-    ending::run(&stage, open, deeds, open_packs).await;
+    ending::run(&stage, ending::Left { open, by_code, deeds, packs: open_packs }).await;
 }
 
 async fn strike_at(stage: Arc<Stage>, number: usize, begun: Instant, at_ms: u64) {

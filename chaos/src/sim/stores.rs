@@ -1,6 +1,8 @@
 //! The model stores as a proxy sees them: the store traits of the pipeline, over the wires of the simulation.
 
+mod bulk;
 mod cache;
+mod exchange;
 mod meta;
 mod record;
 mod stock;

@@ -40,6 +40,11 @@ pub enum CallKind {
     ChangeStock,
     Template,
     Term,
+    BulkMeta,
+    BulkList,
+    BulkNote,
+    CodeMeta,
+    Use,
 }
 
 /// Why there was no answer.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
-use scrip_client::{RequestId, TemplateId, UserId};
+use scrip_client::{BulkJobId, RequestId, TemplateId, UserId};
 use scrip_shard_config::Topology;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -125,6 +125,10 @@ pub struct World {
     pub lost_steps: Vec<(LostStep, u64)>,
     /// Who lost coupons of which template.
     pub lost_users: BTreeSet<(UserId, TemplateId)>,
+    /// Lists of bulk jobs of which a fail-over lost something, and where.
+    pub lost_lists: BTreeSet<(BulkJobId, usize)>,
+    /// Codes, as batch and index, of which a fail-over lost uses.
+    pub lost_uses: BTreeSet<(u32, u32)>,
     /// Templates of which a fail-over lost coupons that nobody will count anew.
     pub lost_for_good: Vec<TemplateId>,
     /// Counts runs of Redis libraries, transactions, and whatever needs a number.
@@ -158,6 +162,8 @@ impl World {
             lost: BTreeMap::new(),
             lost_steps: Vec::new(),
             lost_users: BTreeSet::new(),
+            lost_lists: BTreeSet::new(),
+            lost_uses: BTreeSet::new(),
             lost_for_good: Vec::new(),
             numbers: 0,
             limits: BTreeMap::new(),

@@ -2,6 +2,7 @@
 //! simulation. What is found true of the models here is what the simulation builds on.
 
 pub(crate) mod bulk;
+pub(crate) mod exchange;
 pub(crate) mod meta;
 pub(crate) mod record;
 pub(crate) mod stock;

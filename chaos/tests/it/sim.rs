@@ -62,7 +62,7 @@ fn a_missing_rule_is_noticed() {
     check(Mutant::ReleaseIgnoresEpoch, &["oversold", "StockAboveRest"]);
     check(Mutant::FenceUnchecked, &["oversold"]);
     check(Mutant::SoldOutEarly, &["SoldOutTooSoon"]);
-    check(Mutant::CommitsNotDurable, &["Missing"]);
+    check(Mutant::CommitsNotDurable, &["Missing", "RequestTwice"]);
 }
 
 #[test]
@@ -78,6 +78,13 @@ fn a_missing_rule_of_orders_is_noticed() {
 fn a_pack_in_parts_is_noticed() {
     // The proxy itself says nothing definite of a pack that lacks coupons.
     check(Mutant::PackInParts, &["coupons are there", "oversold", "no definite answer", "AppliedAfterAll"]);
+}
+
+#[test]
+fn a_missing_rule_of_jobs_and_codes_is_noticed() {
+    check(Mutant::ResultWithoutCoupon, &["issued, and there is no coupon"]);
+    check(Mutant::UseUnchecked, &["UsesDiffer", "Missing", "CouponWithoutUse", "RequestTwice"]);
+    check(Mutant::UsesUnbounded, &["UsesDiffer"]);
 }
 
 /// Units are taken, the shard restarts empty, and a second copy of the last install arrives.
@@ -114,6 +121,8 @@ fn an_install_that_is_not_bound_to_the_nonce_is_noticed() {
         claims: (0..5).map(claim).collect(),
         orders: Vec::new(),
         packs: Vec::new(),
+        jobs: Vec::new(),
+        codes: Vec::new(),
         changes: vec![ChangePlan { at_ms: 300, template: 0, change: Change::Stock(4) }],
         faults: vec![
             at(200, What::Weather { proxy: None, place: 2, weather, for_ms: 3_000 }),

@@ -1,5 +1,6 @@
 //! From a seed to a plan.
 
+mod beside;
 mod order;
 mod pack;
 
@@ -36,20 +37,15 @@ pub(super) fn plan(seed: u64) -> Plan {
     let claims = claims(dice, templates.len(), span_ms);
     let changes = changes(dice, templates.len(), span_ms);
     let count = if dice.chance(60) { 0 } else { dice.within(1..=6) };
-    let faults = (0..count).map(|_| fault(dice, size, span_ms)).collect();
+    let mut faults: Vec<FaultPlan> = (0..count).map(|_| fault(dice, size, span_ms)).collect();
     let orders = order::orders(&mut Dice::apart(seed, 6), &claims, &mut templates, span_ms);
+    let heal_at_ms = BEGIN_MS + span_ms + dice.within(0..=1_500);
     let packs = pack::packs(&mut Dice::apart(seed, 20), &claims, &mut templates, span_ms);
-    Plan {
-        seed,
-        size,
-        templates,
-        claims,
-        orders,
-        packs,
-        changes,
-        faults,
-        heal_at_ms: BEGIN_MS + span_ms + dice.within(0..=1_500),
-    }
+    let beside_dice = &mut Dice::apart(seed, 7);
+    let jobs = beside::jobs(beside_dice, &claims, templates.len(), span_ms);
+    let codes = beside::codes(beside_dice, &claims, templates.len(), span_ms);
+    faults.extend(beside::faults(beside_dice, (&jobs, &codes), size, span_ms));
+    Plan { seed, size, templates, claims, orders, packs, jobs, codes, changes, faults, heal_at_ms }
 }
 
 /// With dice of their own, so that everything else about a seed stays what it was before there were days.

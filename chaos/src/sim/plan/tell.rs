@@ -29,6 +29,15 @@ impl fmt::Display for Plan {
         }
         let (claims, orders, packs) = (self.claims.len(), self.orders.len(), self.packs.len());
         writeln!(f, "  {claims} claims, {orders} orders, {packs} packs, healed at {} ms", self.heal_at_ms)?;
+        for job in &self.jobs {
+            let (template, users, rate) = (job.template + 1, job.users.len(), job.rate_per_s);
+            writeln!(f, "  {} ms: a job for {users} users of template {template}, {rate} a second", job.at_ms)?;
+        }
+        for codes in &self.codes {
+            let (template, claims) = (codes.template + 1, codes.claims.len());
+            let (count, uses) = (codes.count, codes.uses);
+            writeln!(f, "  {count} codes of {uses} uses of template {template}, {claims} claims with them")?;
+        }
         for change in &self.changes {
             let template = change.template + 1;
             match change.change {

@@ -39,7 +39,7 @@ impl ModelStores {
     }
 }
 
-fn wall_ms(world: &World) -> u64 {
+pub(super) fn wall_ms(world: &World) -> u64 {
     EPOCH_MS + world.at_ms()
 }
 

@@ -8,6 +8,7 @@ use scrip_proxy::bulk::request_of;
 use scrip_proxy::store::bulk::{BulkError, BulkStore, Counted, Entry, Expected, JobRecord, NewJob, SliceKey};
 use scrip_proxy::store::{Fence, MetaStore, NewCoupon, RecordStore, RecordWriter, StockKey};
 
+use super::model;
 use crate::meta_store::template::created;
 use crate::record_store::bed::{Bed, P0, STRIPES, coupon, key, on_each};
 
@@ -174,4 +175,12 @@ async fn slices_have_one_holder() {
 #[tokio::test]
 async fn a_result_is_noted_once_and_a_coupon_beside_it() {
     on_each("conforming_results", async |bed: Bed| results(bed.store).await).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_model_of_bulk_jobs_does_the_same() {
+    jobs(model()).await;
+    lists(model()).await;
+    slices(model()).await;
+    results(model()).await;
 }
