@@ -62,7 +62,7 @@ fn a_missing_rule_is_noticed() {
     check(Mutant::ReleaseIgnoresEpoch, &["oversold", "StockAboveRest"]);
     check(Mutant::FenceUnchecked, &["oversold"]);
     check(Mutant::SoldOutEarly, &["SoldOutTooSoon"]);
-    check(Mutant::CommitsNotDurable, &["Missing", "RequestTwice"]);
+    check(Mutant::CommitsNotDurable, &["Missing", "RequestTwice", "CouponWithoutUse"]);
 }
 
 #[test]

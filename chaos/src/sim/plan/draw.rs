@@ -41,6 +41,7 @@ pub(super) fn plan(seed: u64) -> Plan {
     let orders = order::orders(&mut Dice::apart(seed, 6), &claims, &mut templates, span_ms);
     let heal_at_ms = BEGIN_MS + span_ms + dice.within(0..=1_500);
     let packs = pack::packs(&mut Dice::apart(seed, 20), &claims, &mut templates, span_ms);
+    faults.extend(order::faults(&mut Dice::apart(seed, 8), &orders, size, span_ms));
     let beside_dice = &mut Dice::apart(seed, 7);
     let jobs = beside::jobs(beside_dice, &claims, templates.len(), span_ms);
     let codes = beside::codes(beside_dice, &claims, templates.len(), span_ms);

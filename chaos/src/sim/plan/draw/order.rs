@@ -3,7 +3,9 @@
 use super::BEGIN_MS;
 use crate::history::Act;
 use crate::sim::dice::Dice;
-use crate::sim::plan::{ClaimPlan, OrderPlan, TemplatePlan};
+use crate::sim::fault::{FaultPlan, What, When};
+use crate::sim::plan::{ClaimPlan, OrderPlan, Size, TemplatePlan};
+use crate::sim::wire::Weather;
 
 /// What orders go through. That an order frees what it may not hold is on purpose: it must be done with it then.
 const LIVES: [&[Act]; 8] = [
@@ -35,6 +37,18 @@ pub(super) fn orders(
     let mut orders: Vec<OrderPlan> = (0..count).map(|_| order(dice, users, span_ms)).collect();
     orders.sort_by_key(|order| order.at_ms);
     orders
+}
+
+/// Answers of a primary that are lost while orders write: what became of their steps is in doubt.
+pub(super) fn faults(dice: &mut Dice, orders: &[OrderPlan], size: Size, span_ms: u64) -> Option<FaultPlan> {
+    if orders.is_empty() || !dice.chance(250) {
+        return None;
+    }
+    let weather = Weather { lose_answer: dice.pick(&[100, 300]), ..Weather::default() };
+    // Meta comes first, then the primaries.
+    let place = 1 + dice.index(usize::from(size.primaries));
+    let what = What::Weather { proxy: None, place, weather, for_ms: dice.pick(&[300, 1_000]) };
+    Some(FaultPlan { when: When::At(BEGIN_MS + dice.within(0..=span_ms)), what })
 }
 
 fn order(dice: &mut Dice, users: &[u64], span_ms: u64) -> OrderPlan {
