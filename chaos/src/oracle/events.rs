@@ -25,7 +25,7 @@ enum Fact {
 
 type Facts = BTreeMap<CouponKey, Vec<Fact>>;
 
-/// How many facts of the stores were not told. Those of users whose primary lost commits do not count: see [`check`].
+/// How many facts of the stores were not told. Those of users whose primary lost commits do not count: see `check`.
 pub fn untold(history: &History, view: &StoresView) -> usize {
     let (facts, told) = (facts(view), told(history.events().unwrap_or_default()));
     let missing = |(key, facts): (&CouponKey, &Vec<Fact>)| {
