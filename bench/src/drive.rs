@@ -3,9 +3,11 @@
 mod caller;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use scrip_client::Client;
+use scrip_client::{Client, Completion, RequestStream, Streamed};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use self::caller::Caller;
 use crate::Error;
@@ -71,5 +73,20 @@ impl Driver {
             sent += count;
         }
         (book, sent)
+    }
+}
+
+/// What has completed, after a wait of at most `limit`.
+pub(crate) async fn take<R: Streamed>(
+    stream: &RequestStream<R>,
+    batch: &mut Vec<Completion<R::Result>>,
+    limit: Duration,
+) {
+    if stream.outstanding() == 0 {
+        tokio::time::sleep(limit).await;
+        batch.clear();
+    // Nothing is lost by giving up: answers stay until they are taken.
+    } else if timeout(limit, stream.completed(batch)).await.is_err() {
+        batch.clear();
     }
 }

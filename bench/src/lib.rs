@@ -16,7 +16,8 @@
 //! - `usage`, `counts`, `environment`: where the time goes, and on what.
 //! - `ceiling`, `reference`: other ways to the same rows, without a proxy; `direct`: their users. `compare`: all in turn.
 //! - `run`: one bench from start to report. [`limits`]: what a proxy, a primary and a shard can take. [`curve`]: what a claim
-//!   costs as something grows; `disk`: room for it. [`idle`]: what rest costs. [`expiry`]: coupons that end together, and the patrol beside a load.
+//!   costs as something grows; `disk`: room for it. [`idle`]: what rest costs. [`expiry`]: coupons that end
+//!   together, and the patrol beside a load.
 //! - [`report`]: the result as data. `screen`, `progress`: for people.
 
 pub mod arrival;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use scrip_client::{ClaimStream, Completion};
-use tokio::time::timeout;
 
+use super::take;
 use crate::arrival::Arrivals;
 use crate::board::Board;
 use crate::book::Book;
@@ -65,7 +65,7 @@ impl Caller {
             board.sent(self.submit(started.elapsed(), arrivals.as_mut(), u64::MAX));
             let due = arrivals.as_ref().filter(|_| self.stream.room() > 0).map(Arrivals::due);
             let wait = due.map_or(TICK, |due| due.saturating_sub(started.elapsed()).min(TICK));
-            self.take(wait).await;
+            take(&self.stream, &mut self.batch, wait).await;
             self.note(Some(&board));
         }
         self.drain().await;
@@ -78,7 +78,7 @@ impl Caller {
         while self.sent < end {
             let room = FILL_IN_FLIGHT.saturating_sub(self.stream.outstanding()) as u64;
             self.submit(Duration::ZERO, None, end.min(self.sent + room));
-            self.take(TICK).await;
+            take(&self.stream, &mut self.batch, TICK).await;
             self.note(None);
         }
         self.drain().await;
@@ -109,16 +109,6 @@ impl Caller {
         self.stream.submit(&mut claims)
     }
 
-    async fn take(&mut self, limit: Duration) {
-        if self.stream.outstanding() == 0 {
-            tokio::time::sleep(limit).await;
-            self.batch.clear();
-        // Nothing is lost by giving up: answers stay until they are taken.
-        } else if timeout(limit, self.stream.completed(&mut self.batch)).await.is_err() {
-            self.batch.clear();
-        }
-    }
-
     fn note(&mut self, board: Option<&Board>) {
         for completion in &self.batch {
             let number = self.index + completion.tag * self.stride;
@@ -133,7 +123,7 @@ impl Caller {
 
     async fn drain(&mut self) {
         while self.stream.outstanding() > 0 {
-            self.take(TICK).await;
+            take(&self.stream, &mut self.batch, TICK).await;
             self.note(None);
         }
     }
@@ -148,7 +138,7 @@ impl Caller {
             let mut claims = requests.into_iter().map(again);
             while claims.len() > 0 || self.stream.outstanding() > 0 {
                 self.stream.submit(&mut claims);
-                self.take(TICK).await;
+                take(&self.stream, &mut self.batch, TICK).await;
                 // The tag is the request itself here.
                 self.batch.iter().for_each(|done| self.book.note(done.tag, &done.result));
             }

@@ -6,12 +6,12 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use scrip_client::{CouponId, Disposition, OrderCompletion, OrderId, OrderRequest, OrderStream, Redemption, UserId};
-use tokio::time::timeout;
 
 use super::Orders;
 use crate::Error;
 use crate::arrival::Arrivals;
 use crate::board::Board;
+use crate::drive::take;
 use crate::spec::LoadShare;
 
 /// The longest wait without a look at the board.
@@ -57,12 +57,17 @@ impl Desk {
             self.redeem();
             board.sent(self.lock(started.elapsed(), arrivals.as_mut()));
             let due = arrivals.as_ref().filter(|_| self.stream.room() > 0).map(Arrivals::due);
-            self.take(due.map_or(TICK, |due| due.saturating_sub(started.elapsed()).min(TICK))).await;
+            take(
+                &self.stream,
+                &mut self.batch,
+                due.map_or(TICK, |due| due.saturating_sub(started.elapsed()).min(TICK)),
+            )
+            .await;
             self.note(&board);
         }
         while self.stream.outstanding() > 0 || !self.locked.is_empty() {
             self.redeem();
-            self.take(TICK).await;
+            take(&self.stream, &mut self.batch, TICK).await;
             self.note(&board);
         }
         self.failure.map_or(Ok(()), Err)
@@ -97,16 +102,6 @@ impl Desk {
             Some((tag(cycle, false), OrderRequest::lock(user, &order, &[coupon], LOCK)))
         });
         self.stream.submit(&mut requests)
-    }
-
-    async fn take(&mut self, limit: Duration) {
-        if self.stream.outstanding() == 0 {
-            tokio::time::sleep(limit).await;
-            self.batch.clear();
-        // Nothing is lost by giving up: answers stay until they are taken.
-        } else if timeout(limit, self.stream.completed(&mut self.batch)).await.is_err() {
-            self.batch.clear();
-        }
     }
 
     fn note(&mut self, board: &Board) {
