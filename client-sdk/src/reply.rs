@@ -137,3 +137,8 @@ pub(crate) fn failure(response: Response) -> Failure {
     };
     Failure { code, number: response.code, detail: response.detail.into(), retry_after, template, sent: 0 }
 }
+
+/// An OK that answers another operation.
+pub(crate) fn wrong_kind() -> Failure {
+    Failure::local(Code::OutcomeUnknown, "the answer is of another kind")
+}

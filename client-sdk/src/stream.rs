@@ -17,7 +17,7 @@ use crate::order::OrderRequest;
 mod carried;
 
 pub use carried::Streamed;
-pub(crate) use carried::{coupon_of, coupons_of, wrong_kind};
+pub(crate) use carried::{coupon_of, coupons_of};
 
 /// How one request of a stream ended: the same result that the client's method for it gives.
 #[derive(Debug, Clone)]

@@ -9,7 +9,6 @@ use scrip_protocol::{BulkJobId, RequestId, UserId};
 use tokio::task::JoinSet;
 
 use super::Client;
-use super::coupons::wrong_kind;
 use crate::bulk::{
     BulkCursor, BulkJob, BulkJobPage, BulkJobQuery, BulkJobState, BulkList, BulkProgress, BulkResult, BulkResultPage,
     NewBulkJob,
@@ -18,7 +17,7 @@ use crate::error::{
     AddBulkUsersError, CreateBulkJobError, GetBulkJobError, ListBulkJobsError, ListBulkResultsError,
     SetBulkJobStateError, StartBulkJobError, SubmitBulkJobError,
 };
-use crate::reply::Answer;
+use crate::reply::{Answer, wrong_kind};
 
 /// Pieces of a list under way at once: so many keep the proxies busy without holding much of the list.
 const PIECES_MAX: usize = 4;

@@ -8,11 +8,9 @@ use super::Client;
 use crate::call::Operation;
 use crate::coupon::{Claim, Coupon, CouponCounts, CouponCursor, CouponPage, CouponQuery, CouponStatus};
 use crate::error::{ClaimError, GetClaimError, ListCouponsError, PingError};
-use crate::reply::Answer;
+use crate::reply::{Answer, wrong_kind};
 use crate::stream::{ClaimStream, coupon_of};
 use crate::writes::Reads;
-
-pub(super) use crate::stream::wrong_kind;
 
 impl Client {
     /// Claims a coupon. A resend of a claim that was applied gives the same coupon, with [`Coupon::replayed`] set.

@@ -8,14 +8,13 @@ use scrip_protocol::v1::request::Operation as Wire;
 use scrip_protocol::{CodeBatchId, RequestId, UserId};
 
 use super::Client;
-use super::coupons::wrong_kind;
 use crate::coupon::Coupon;
 use crate::error::{
     ClaimByCodeError, CreateCodeBatchError, ExportCodesError, GetCodeBatchError, ListCodeBatchesError,
     RevokeCodeBatchError,
 };
 use crate::exchange::{CodeBatch, CodeBatchPage, CodeBatchQuery, NewCodeBatch};
-use crate::reply::Answer;
+use crate::reply::{Answer, wrong_kind};
 
 /// Batches of exchange codes. Made with [`Client::codes`].
 ///

@@ -7,11 +7,10 @@ use scrip_protocol::v1::request::Operation as Wire;
 use scrip_protocol::{CouponId, CouponNumber, OrderId, UserId};
 
 use super::Client;
-use super::coupons::wrong_kind;
 use crate::coupon::Coupon;
 use crate::error::{GetCouponError, OrderError};
 use crate::order::{CouponHistory, OrderRequest, Redemption};
-use crate::reply::Answer;
+use crate::reply::{Answer, wrong_kind};
 use crate::stream::{OrderStream, coupons_of};
 use crate::writes::Reads;
 

@@ -3,11 +3,10 @@
 use scrip_protocol::v1::request::Operation as Wire;
 
 use super::Client;
-use super::coupons::wrong_kind;
 use crate::coupon::Coupon;
 use crate::error::ClaimPackError;
 use crate::pack::Pack;
-use crate::reply::Answer;
+use crate::reply::{Answer, wrong_kind};
 
 impl Client {
     /// Claims all coupons of a pack, or none. They come in the order of its items; of a pack that was claimed before they are

@@ -5,10 +5,9 @@ use scrip_protocol::v1::request::Operation as Wire;
 use scrip_protocol::{CouponId, UserId};
 
 use super::Client;
-use super::coupons::wrong_kind;
 use crate::error::QuoteError;
 use crate::quote::{Order, Quote};
-use crate::reply::Answer;
+use crate::reply::{Answer, wrong_kind};
 
 impl Client {
     /// Which of the user's coupons apply to an order, what each takes off, why the others do not, and which of them together

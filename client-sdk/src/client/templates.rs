@@ -5,9 +5,8 @@ use scrip_protocol::v1::{self, TemplateAction};
 use scrip_protocol::{RequestId, TemplateId};
 
 use super::Client;
-use super::coupons::wrong_kind;
 use crate::error::{CreateTemplateError, GetTemplateError, ListTemplatesError, ReplenishError, SetStatusError};
-use crate::reply::Answer;
+use crate::reply::{Answer, wrong_kind};
 use crate::template::{StockChange, Template, TemplateDefinition, TemplatePage, TemplateQuery, TemplateStatus};
 use crate::writes::Reads;
 

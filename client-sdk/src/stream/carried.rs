@@ -4,17 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use scrip_protocol::v1::Code;
-
 use super::StreamState;
 use crate::call::Operation;
 use crate::client::Client;
 use crate::coupon::{Claim, Coupon};
 use crate::delivery::Sink;
 use crate::error::{ClaimError, OrderError};
-use crate::failure::Failure;
 use crate::order::OrderRequest;
-use crate::reply::{Answer, Outcome};
+use crate::reply::{Answer, Outcome, wrong_kind};
 
 /// A request that a [`RequestStream`](crate::RequestStream) can carry: a [`Claim`] or an [`OrderRequest`], and nothing else.
 #[expect(private_interfaces, reason = "sealed: nobody else can write these signatures")]
@@ -78,8 +75,4 @@ pub(crate) fn coupons_of(outcome: Outcome) -> Result<Vec<Coupon>, OrderError> {
         Answer::OrderCoupons(coupons) => Ok(coupons),
         _ => Err(wrong_kind().into()),
     }
-}
-
-pub(crate) fn wrong_kind() -> Failure {
-    Failure::local(Code::OutcomeUnknown, "the answer is of another kind")
 }
