@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -20,6 +21,8 @@ const CHUNKS_MAX: usize = 64;
 enum Ended {
     /// A budget or a trap says so; what was to go in this direction was the last.
     Cut(Direction),
+    /// The request of a trap has passed, and its answer begins: none of it goes to the client.
+    Withheld,
     /// One of the ends is gone.
     Broken,
 }
@@ -38,23 +41,39 @@ pub(super) async fn carry(client: TcpStream, rules: Arc<Rules>) {
         // Fails only when the link is gone, which is a cut as well.
         watch.wait_for(|now| now.cuts != cuts || now.refuse).await.is_ok()
     };
+    let mut reset = pin!(reset);
     let mut client = client;
     let mut server = None;
     let ended = tokio::select! {
         biased;
-        _ = reset => Ended::Broken,
+        _ = &mut reset => Ended::Broken,
         ended = forward(&mut client, &mut server, &rules) => match ended {
             Ok(()) => return,
             Err(ended) => ended,
         },
     };
+    if let (Ended::Withheld, Some(server)) = (&ended, &mut server) {
+        tokio::select! {
+            biased;
+            _ = reset => {}
+            _ = finished(server) => {}
+        }
+        rules.count_sprung();
+    }
     let (reset_client, reset_server) = match ended {
         Ended::Cut(Direction::ToServer) => (true, false),
         Ended::Cut(Direction::ToClient) => (false, true),
-        Ended::Broken => (true, true),
+        Ended::Withheld | Ended::Broken => (true, true),
     };
     reset_if(reset_client, Some(&client));
     reset_if(reset_server, server.as_ref());
+}
+
+/// Lets the server finish what it has received, as one does whose client says nothing more. Were it cut off at the first
+/// byte of its answer, it would stop between two statements of one packet, or not, as chance has it.
+async fn finished(server: &mut TcpStream) -> io::Result<()> {
+    server.shutdown().await?;
+    tokio::io::copy(server, &mut tokio::io::sink()).await.map(drop)
 }
 
 /// Makes the coming close a reset instead of an end of stream.
@@ -71,9 +90,9 @@ async fn forward(client: &mut TcpStream, server: &mut Option<TcpStream>, rules: 
     server.set_nodelay(true)?;
     let (from_client, to_client) = client.split();
     let (from_server, to_server) = server.split();
-    let answer_is_cut = AtomicBool::new(false);
-    let requests = Pump { rules, direction: Direction::ToServer, answer_is_cut: &answer_is_cut };
-    let answers = Pump { rules, direction: Direction::ToClient, answer_is_cut: &answer_is_cut };
+    let answer_is_withheld = AtomicBool::new(false);
+    let requests = Pump { rules, direction: Direction::ToServer, answer_is_withheld: &answer_is_withheld };
+    let answers = Pump { rules, direction: Direction::ToClient, answer_is_withheld: &answer_is_withheld };
     tokio::try_join!(requests.run(from_client, to_server), answers.run(from_server, to_client)).map(drop)
 }
 
@@ -88,7 +107,7 @@ struct Pump<'a> {
     rules: &'a Rules,
     direction: Direction,
     /// The request of this connection's trap has passed: its answer is not to.
-    answer_is_cut: &'a AtomicBool,
+    answer_is_withheld: &'a AtomicBool,
 }
 
 type Chunk = (Instant, Vec<u8>);
@@ -117,6 +136,9 @@ impl Pump<'_> {
         while let Some((due, chunk)) = chunks.recv().await {
             tokio::time::sleep_until(due).await;
             released(self.rules, self.direction).await;
+            if self.is_withheld() {
+                return Err(Ended::Withheld);
+            }
             let cut_before = self.trapped(&mut recent, &chunk);
             let cut = if cut_before { Some(0) } else { self.rules.spend_budget(self.direction, chunk.len()) };
             let passing = &chunk[..cut.unwrap_or(chunk.len())];
@@ -147,18 +169,23 @@ impl Pump<'_> {
         Ok(())
     }
 
-    /// Whether a trap says that this chunk must not pass.
+    /// Whether a trap says that this chunk is of an answer that must not pass.
+    fn is_withheld(&self) -> bool {
+        self.direction == Direction::ToClient && self.answer_is_withheld.load(Ordering::Acquire)
+    }
+
+    /// Whether a trap says that this chunk is a request that must not pass.
     fn trapped(&self, recent: &mut Recent, chunk: &[u8]) -> bool {
-        match self.direction {
-            Direction::ToClient => self.answer_is_cut.load(Ordering::Acquire),
-            Direction::ToServer => match self.rules.spring_trap(recent.with(chunk), chunk.len()) {
-                Some(CutAt::BeforeRequest) => true,
-                Some(CutAt::BeforeAnswer) => {
-                    self.answer_is_cut.store(true, Ordering::Release);
-                    false
-                }
-                None => false,
-            },
+        if self.direction == Direction::ToClient {
+            return false;
+        }
+        match self.rules.spring_trap(recent.with(chunk), chunk.len()) {
+            Some(CutAt::BeforeRequest) => true,
+            Some(CutAt::BeforeAnswer) => {
+                self.answer_is_withheld.store(true, Ordering::Release);
+                false
+            }
+            None => false,
         }
     }
 }

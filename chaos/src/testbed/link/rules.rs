@@ -30,7 +30,7 @@ impl Direction {
 pub enum CutAt {
     /// The request does not reach the server.
     BeforeRequest,
-    /// The server works on the request, and its answer does not reach the client.
+    /// The server works on the request to its end, and nothing of its answer reaches the client, which is reset then.
     BeforeAnswer,
 }
 
