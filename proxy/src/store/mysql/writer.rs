@@ -175,14 +175,11 @@ impl MysqlWriter {
 }
 
 impl From<StoreError> for RecordError {
-    /// Of what happened before a batch was sent.
+    /// Of what happened before a batch was sent: there is no connection that may carry it, be it that the server is of
+    /// another primary. Meta may or may not have raised a term; of the batch nothing was sent.
     fn from(error: StoreError) -> RecordError {
-        match error {
-            StoreError::Unreachable(text) => RecordError::Unreachable(text),
-            StoreError::Refused(text) => RecordError::Refused(text),
-            // Meta may or may not have raised a term; of the batch nothing was sent.
-            StoreError::Unknown(text) => RecordError::Unreachable(text),
-        }
+        let (StoreError::Unreachable(text) | StoreError::Refused(text) | StoreError::Unknown(text)) = error;
+        RecordError::Unreachable(text)
     }
 }
 
