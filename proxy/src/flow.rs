@@ -8,24 +8,23 @@
 //! of its template. Its answer leaves from the last stage that it reached.
 
 pub mod calls;
+mod coupons;
 pub mod gauges;
 mod orders;
 mod packs;
+mod queues;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use parking_lot::Mutex;
-use scrip_protocol::v1::{Code, Coupon, CouponStatus, TemplateStatus};
+use scrip_protocol::v1::{Code, TemplateStatus};
 use scrip_protocol::{RequestId, TemplateId, UserId};
-use scrip_shard_config::{PrimaryId, Tail, Topology};
+use scrip_shard_config::{Tail, Topology};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use self::calls::Calls;
-pub use self::orders::OrderQueue;
-pub use self::packs::PackQueue;
+pub use self::queues::{LaneQueue, StockQueue};
 use crate::archive::desk::Doubtful;
 use crate::claim::{Absent, Attempt, ClaimTask, Step, Unit, refuse};
 use crate::clock::Clock;
@@ -33,11 +32,12 @@ use crate::coupon_id::CouponIds;
 use crate::gate::Gate;
 use crate::load::{Load, OnItsWay};
 use crate::meter::Meter;
+use crate::order::OrderTask;
 use crate::outbox::Ticket;
+use crate::pack::PackTask;
 use crate::pack::hand::Taken;
-use crate::queue::Queue;
 use crate::replica::Replicas;
-use crate::store::{CouponRow, Release};
+use crate::store::Release;
 use crate::template::{SlotState, Template, Templates};
 
 /// What is shorter than the timers' grain is no wait.
@@ -78,38 +78,6 @@ pub enum Purpose {
     Ask,
 }
 
-/// The entrance of a stock lane.
-#[derive(Debug)]
-pub struct StockQueue {
-    /// Claims that want a unit.
-    pub claims: Queue<ClaimTask>,
-    /// Units to give back, each at most once.
-    pub releases: Mutex<Vec<Release>>,
-    /// May the shard be used?
-    pub gate: Gate,
-    /// Its present call takes unusually long: claims go elsewhere while they can.
-    pub slow: AtomicBool,
-    /// What the shard was asked.
-    pub calls: Calls,
-}
-
-/// The entrance of a record lane.
-#[derive(Debug)]
-pub struct RecordQueue {
-    /// The primary that it writes to.
-    pub primary: PrimaryId,
-    /// Which of the primary's lanes it is.
-    pub lane: u16,
-    /// Claims that hold a unit, or that are to be looked up.
-    pub claims: Queue<ClaimTask>,
-    /// May the primary be used? Shared by its lanes.
-    pub gate: Arc<Gate>,
-    /// How long claims take to be recorded.
-    pub load: Arc<Load>,
-    /// What the lane asked the primary.
-    pub calls: Calls,
-}
-
 /// Bounds of the pipeline; each is explained in the proxy's configuration.
 #[derive(Debug, Clone, Copy)]
 pub struct FlowLimits {
@@ -133,11 +101,13 @@ pub struct Flow {
     /// One a shard, in the topology's order.
     pub stock: Vec<StockQueue>,
     /// `lanes_per_primary` for each primary, in the topology's order.
-    pub record: Vec<RecordQueue>,
+    pub record: Vec<LaneQueue<ClaimTask>>,
+    /// How long claims take to be recorded; one a record lane.
+    pub loads: Vec<Arc<Load>>,
     /// One a primary, in the topology's order.
-    pub orders: Vec<OrderQueue>,
+    pub orders: Vec<LaneQueue<OrderTask>>,
     /// One a primary, in the topology's order.
-    pub packs: Vec<PackQueue>,
+    pub packs: Vec<LaneQueue<PackTask>>,
     /// Wall-clock time.
     pub clock: Clock,
     /// Public ids of coupons.
@@ -178,11 +148,14 @@ impl Flow {
         let (tend, tended) = mpsc::unbounded_channel();
         let (verify, verified) = mpsc::unbounded_channel();
         let (doubt, doubtful) = mpsc::unbounded_channel();
-        let record = record_queues(&topology, limits);
+        let gates: Vec<Arc<Gate>> = topology.primaries.iter().map(|_| Arc::default()).collect();
+        let (lanes, count_max) = (limits.lanes_per_primary, limits.record_queue_max);
+        let record = queues::of_primaries(&topology, &gates, &(0..lanes), count_max);
         let flow = Self {
             stock: topology.shards.iter().map(|_| StockQueue::new(limits.stock_queue_max)).collect(),
-            orders: orders::queues(&topology, &record, limits),
-            packs: packs::queues(&topology, &record, limits),
+            orders: queues::of_primaries(&topology, &gates, &(lanes..lanes + 1), count_max),
+            packs: queues::of_primaries(&topology, &gates, &(lanes + 1..lanes + 2), count_max),
+            loads: record.iter().map(|_| Arc::default()).collect(),
             record,
             primary_index: primary_index(&topology),
             templates: Templates::new(Arc::clone(&topology)),
@@ -252,12 +225,12 @@ impl Flow {
     /// The claims ahead of it on the way to its record lane leave it less than half of its time. Half, because what a
     /// claim costs is an estimate, and the deadline must hold.
     fn would_be_late(&self, task: &ClaimTask) -> bool {
-        let wait = self.record[task.lane].load.wait();
+        let wait = self.loads[task.lane].wait();
         wait > WAIT_UNNOTICED && Instant::now() + 2 * wait > task.deadline
     }
 
     fn count(&self, task: &mut ClaimTask) {
-        task.on_its_way.get_or_insert_with(|| OnItsWay::to(&self.record[task.lane].load));
+        task.on_its_way.get_or_insert_with(|| OnItsWay::to(&self.loads[task.lane]));
     }
 
     /// To the record lane of the user, with a unit in hand.
@@ -285,15 +258,8 @@ impl Flow {
 
     fn push_record(&self, mut task: ClaimTask) {
         let queue = &self.record[task.lane];
-        if !queue.gate.is_open() {
-            return self.turn_back(task, Code::PrimaryUnavailable, "the primary of this user cannot be reached");
-        }
         self.count(&mut task);
-        task = match queue.claims.push(task) {
-            Ok(()) => return,
-            Err(task) => task,
-        };
-        self.turn_back(task, Code::Overloaded, "the queue to the primary of this user is full");
+        queue.enter(self, task);
     }
 
     /// Refuses a claim, and gives its unit back.
@@ -427,9 +393,13 @@ impl Flow {
 
     /// The record lane that serves a user: an index into [`Flow::record`].
     pub fn lane_of(&self, user: UserId) -> usize {
-        let primary = usize::from(self.primary_index[usize::from(Tail::of_user(user.get()).get())]);
         let lanes = u64::from(self.limits.lanes_per_primary);
-        primary * lanes as usize + (user.get() / 10_000 % lanes) as usize
+        self.primary_of(user) * lanes as usize + (user.get() / 10_000 % lanes) as usize
+    }
+
+    /// The primary of a user: an index into [`Flow::orders`] and [`Flow::packs`].
+    fn primary_of(&self, user: UserId) -> usize {
+        usize::from(self.primary_index[usize::from(Tail::of_user(user.get()).get())])
     }
 
     /// The next of a sequence of pseudo-random numbers: SplitMix64, Steele et al., 2014.
@@ -438,58 +408,6 @@ impl Flow {
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
-    }
-
-    /// A row as the caller sees it now, without its number.
-    pub fn coupon(&self, template: &Template, row: &CouponRow, replayed: bool) -> Coupon {
-        let now_ms = i64::try_from(self.clock.now_ms()).unwrap_or(i64::MAX);
-        self.coupon_at(template, row, replayed, now_ms)
-    }
-
-    /// What people call the coupon: see [`scrip_protocol::number`]. Costs ten AES blocks where the id costs one, so claims
-    /// and orders, which come by the hundred thousand a second, go without.
-    pub fn number(&self, template: &Template, row: &CouponRow) -> String {
-        let coupon = (row.user, row.template, row.seq);
-        let number =
-            self.coupon_ids.numbers().encode(coupon, row.claimed_at_ms, &template.record.definition.code_prefix);
-        // Of a prefix that was checked when the template was created, it is always one.
-        number.map(|number| number.to_string()).unwrap_or_default()
-    }
-
-    /// A row as it stands at a moment, in milliseconds since 1970-01-01 UTC; without its number.
-    pub fn coupon_at(&self, template: &Template, row: &CouponRow, replayed: bool, now_ms: i64) -> Coupon {
-        let (valid_from_ms, valid_until_ms) = template.validity_ms(row.claimed_at_ms);
-        let status = status(row, now_ms, valid_until_ms);
-        let locked_until_ms = match status {
-            CouponStatus::Locked => i64::try_from(row.locked_until_ms).unwrap_or(i64::MAX),
-            _ => 0,
-        };
-        Coupon {
-            coupon_id: self.coupon_ids.encode(row.user, row.template, row.seq).to_bytes(),
-            user_id: row.user.get(),
-            template_id: row.template.get(),
-            seq: u32::from(row.seq),
-            request_id: row.request.to_bytes(),
-            status: status.into(),
-            claimed_at_ms: i64::try_from(row.claimed_at_ms).unwrap_or(i64::MAX),
-            valid_from_ms,
-            valid_until_ms,
-            replayed,
-            locked_until_ms,
-            number: String::new(),
-        }
-    }
-}
-
-/// What the user can do with the coupon now, exactly and at once, whatever is written down: a lock that is over is none,
-/// and unused past its end is expired.
-fn status(row: &CouponRow, now_ms: i64, valid_until_ms: i64) -> CouponStatus {
-    let is_over = now_ms >= i64::try_from(row.locked_until_ms).unwrap_or(i64::MAX);
-    match row.status {
-        CouponStatus::Used => CouponStatus::Used,
-        CouponStatus::Locked if !is_over => CouponStatus::Locked,
-        _ if now_ms >= valid_until_ms => CouponStatus::Expired,
-        _ => CouponStatus::Unused,
     }
 }
 
@@ -505,37 +423,6 @@ pub(crate) fn needs_verifying(template: &Template) -> bool {
 /// For people, why the template refuses.
 fn reason(code: Code) -> &'static str {
     code.cause()
-}
-
-impl StockQueue {
-    fn new(count_max: usize) -> Self {
-        Self {
-            claims: Queue::new(count_max),
-            releases: Mutex::default(),
-            gate: Gate::default(),
-            slow: AtomicBool::new(false),
-            calls: Calls::default(),
-        }
-    }
-}
-
-fn record_queues(topology: &Topology, limits: FlowLimits) -> Vec<RecordQueue> {
-    let mut queues = Vec::new();
-    for primary in &topology.primaries {
-        let gate = Arc::new(Gate::default());
-        for lane in 0..limits.lanes_per_primary {
-            let claims = Queue::new(limits.record_queue_max);
-            queues.push(RecordQueue {
-                primary: primary.id,
-                lane,
-                claims,
-                gate: Arc::clone(&gate),
-                load: Arc::default(),
-                calls: Calls::default(),
-            });
-        }
-    }
-    queues
 }
 
 fn primary_index(topology: &Topology) -> Vec<u16> {

@@ -212,8 +212,9 @@ impl Patrol {
     async fn give_way(&self) {
         let began = Instant::now();
         let loaded = || {
-            let lanes = self.flow.record.iter().filter(|queue| queue.primary == self.beat.primary());
-            lanes.map(|queue| queue.load.wait()).max().unwrap_or_default() > LOADED
+            let lanes = self.flow.record.iter().zip(&self.flow.loads);
+            let lanes = lanes.filter(|(queue, _)| queue.primary == self.beat.primary());
+            lanes.map(|(_, load)| load.wait()).max().unwrap_or_default() > LOADED
         };
         while loaded() && began.elapsed() < YIELD_MAX {
             sleep(YIELD).await;

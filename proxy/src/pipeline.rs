@@ -63,19 +63,17 @@ pub fn start<S: StockStore, R: RecordStore, M: MetaStore>(
         let lane = RecordLane::new(Arc::clone(flow), writer, index, stripe, sizes, Arc::clone(health));
         tasks.spawn(lane.run());
     }
-    // The lane numbers of a primary's record lanes end here.
-    let lane = flow.record.iter().map(|queue| queue.lane).max().map_or(0, |last| last + 1);
     // A log is about four times as large as what is remembered of a user and a template.
     let funds = Funds::new(record.clone(), meta.clone(), flow.orders.len());
     let of_orders = Sizes { recent_max: tuning.recent_max / 4 / flow.orders.len().max(1), ..sizes };
     for (index, queue) in flow.orders.iter().enumerate() {
-        let writer = record.writer(queue.primary, lane);
+        let writer = record.writer(queue.primary, queue.lane);
         let lane = OrderLane::new(Arc::clone(flow), writer, funds.clone(), index, of_orders, Arc::clone(health));
         tasks.spawn(lane.run());
     }
     for (index, queue) in flow.packs.iter().enumerate() {
-        let writer = record.writer(queue.primary, lane + 1);
-        let stripe = tuning.stripe_seed.wrapping_add(lane);
+        let writer = record.writer(queue.primary, queue.lane);
+        let stripe = tuning.stripe_seed.wrapping_add(queue.lane);
         let lane = PackLane::new(Arc::clone(flow), writer, index, stripe, sizes.rows_max, Arc::clone(health));
         tasks.spawn(lane.run());
     }

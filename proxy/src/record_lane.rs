@@ -20,17 +20,17 @@ use std::time::Duration;
 
 use rustc_hash::FxBuildHasher;
 use scrip_protocol::v1::Code;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use crate::admin::Health;
 use crate::claim::{Absent, ClaimTask, Step};
-use crate::dial::{STUCK_AFTER, dial};
-use crate::flow::{Flow, RecordQueue};
-use crate::gate::Latch;
-use crate::pace::{Pace, PaceLimits};
-use crate::store::{CouponRow, NewCoupon, RecordError, RecordWriter, StoreError};
+use crate::flow::{Flow, LaneQueue};
+use crate::lane::{During, Front, LaneStages, Lost, Queued, ROUNDS_MAX};
+use crate::load::Load;
+use crate::meter::Meter;
+use crate::pace::PaceLimits;
+use crate::store::{CouponRow, NewCoupon, RecordError, RecordWriter};
 use crate::template::Due;
-use crate::watch::watch;
 use recent::Recent;
 
 mod look_up;
@@ -38,14 +38,8 @@ mod recent;
 #[cfg(test)]
 mod tests;
 
-/// How often one group is tried before its claims are refused as contended.
-const ROUNDS_MAX: usize = 8;
-
 /// A transaction of 256 rows spends a sixth of its CPU on itself, one of 512 an eleventh, one of 10 rows five sixths.
 const PACE: PaceLimits = PaceLimits { times: 2, max: Duration::from_millis(20), enough: 512 };
-
-/// The connection was lost, or never made.
-struct Lost;
 
 /// Bounds of one lane.
 #[derive(Debug, Clone, Copy)]
@@ -76,18 +70,65 @@ impl Conflicts {
 /// One lane of one primary.
 #[derive(Debug)]
 pub struct RecordLane<W> {
-    flow: Arc<Flow>,
+    front: Front<ClaimTask>,
     writer: W,
-    index: usize,
     stripe: u16,
-    rows_max: usize,
-    latch: Latch,
-    pace: Pace,
+    load: Arc<Load>,
     recent: Recent,
     conflicts: Conflicts,
-    group: Vec<ClaimTask>,
     rows: Vec<NewCoupon>,
-    health: Arc<Health>,
+}
+
+impl Queued for ClaimTask {
+    const LATE: &'static str = "the deadline passed before the coupon was recorded";
+
+    fn queue(flow: &Flow, index: usize) -> &LaneQueue<Self> {
+        &flow.record[index]
+    }
+
+    fn stages(meter: &Meter) -> LaneStages<'_> {
+        let stages = &meter.stages;
+        LaneStages { queue: &stages.record_queue, read: &stages.look_up, call: &stages.record_call }
+    }
+
+    fn is_late(&self, now: Instant) -> bool {
+        self.is_late(now)
+    }
+
+    fn is_answered(&self) -> bool {
+        self.is_answered()
+    }
+
+    fn is_burned(&self) -> bool {
+        self.unit.is_some_and(|unit| unit.burned)
+    }
+
+    fn since(&self) -> Instant {
+        self.since
+    }
+
+    fn enters(&mut self) {
+        self.since = Instant::now();
+    }
+
+    fn refuse_in_flight(&mut self, during: During) {
+        match during {
+            During::Read if !self.is_burned() => {
+                self.refuse(Code::DeadlineExceeded, "the primary did not answer before the deadline");
+            }
+            During::Read | During::Write => {
+                self.refuse(Code::OutcomeUnknown, "the primary has not answered whether the coupon was recorded");
+            }
+        }
+    }
+
+    /// A claim that ends without a coupon. With a burned unit it may have been recorded.
+    fn end(mut self, flow: &Flow, code: Code, detail: &str) {
+        if self.is_burned() {
+            self.refuse(Code::OutcomeUnknown, "the connection was lost during the commit, and not found again in time");
+        }
+        flow.turn_back(self, code, detail);
+    }
 }
 
 impl<W: RecordWriter> RecordLane<W> {
@@ -95,50 +136,33 @@ impl<W: RecordWriter> RecordLane<W> {
     /// they do not queue on one ledger row.
     pub fn new(flow: Arc<Flow>, writer: W, index: usize, stripe: u16, sizes: Sizes, health: Arc<Health>) -> Self {
         let Sizes { rows_max, recent_max } = sizes;
-        let (latch, recent, conflicts) = (Latch::default(), Recent::new(recent_max), Conflicts::default());
-        let (pace, group, rows) = (Pace::new(PACE), Vec::new(), Vec::new());
-        Self { flow, writer, index, stripe, rows_max, latch, pace, recent, conflicts, group, rows, health }
+        let load = Arc::clone(&flow.loads[index]);
+        let front = Front::new(flow, index, rows_max, PACE, health);
+        let (recent, conflicts, rows) = (Recent::new(recent_max), Conflicts::default(), Vec::new());
+        Self { front, writer, stripe, load, recent, conflicts, rows }
     }
 
     /// Serves for ever.
     pub async fn run(mut self) {
         loop {
-            self.connect().await;
+            self.front.connect(&mut self.writer).await;
             while self.serve_group().await.is_ok() {
-                self.queue().claims.wait().await;
-                let Self { flow, index, latch, pace, rows_max, group, .. } = &mut self;
-                let queue = &flow.record[*index];
-                pace.wait(&queue.claims, || sweep_queue(flow, queue, latch)).await;
-                queue.claims.take(*rows_max, group);
-                let taken = Instant::now();
-                flow.meter.stages.record_queue.record_each(group.iter().map(|task| taken - task.since));
+                self.front.take().await;
             }
         }
     }
 
-    fn queue(&self) -> &RecordQueue {
-        &self.flow.record[self.index]
-    }
-
-    /// Until there is a connection, what queues is refused; the group (of unknown outcome) waits for its deadlines.
-    async fn connect(&mut self) {
-        let Self { flow, writer, index, latch, group, health, .. } = self;
-        let queue = &flow.record[*index];
-        let backend = (queue.primary, &*queue.gate, latch);
-        dial(writer, backend, health, || flow.roll(), |latch| sweep(flow, queue, group, latch)).await;
-    }
-
     async fn serve_group(&mut self) -> Result<(), Lost> {
-        let (began, claims) = (Instant::now(), self.group.len());
+        let (began, claims) = (Instant::now(), self.front.group.len());
         let served = self.serve().await;
-        self.queue().load.served(claims, began.elapsed());
+        self.load.served(claims, began.elapsed());
         served
     }
 
     /// Brings the group to its end.
     async fn serve(&mut self) -> Result<(), Lost> {
         for round in 0..ROUNDS_MAX {
-            self.drop_late();
+            self.front.drop_late();
             self.recall();
             let first = round == 0 && self.conflicts.are_likely();
             if first {
@@ -149,12 +173,12 @@ impl<W: RecordWriter> RecordLane<W> {
                 self.conflicts.add(met);
             }
             // Who was refused during the look-up must not be recorded after all.
-            self.drop_late();
+            self.front.drop_late();
             self.set_doubles_aside();
             // One moment for the check and for the rows: midnight does not come between them.
-            let now_ms = self.flow.clock.now_ms();
+            let now_ms = self.front.flow.clock.now_ms();
             self.drop_full_days(now_ms);
-            if self.group.is_empty() {
+            if self.front.group.is_empty() {
                 return Ok(());
             }
             match self.record(now_ms).await {
@@ -169,56 +193,27 @@ impl<W: RecordWriter> RecordLane<W> {
                     self.conflict();
                 }
                 Err(RecordError::Fenced) => self.fenced().await?,
-                Err(RecordError::RolledBack(detail)) => {
-                    tracing::debug!(primary = %self.queue().primary, detail, "rolled back; trying again");
-                    sleep(Duration::from_millis(1 + self.flow.roll() % 5)).await;
-                }
-                Err(RecordError::Refused(detail)) => self.give_up(Code::StoreRefused, &detail),
-                Err(RecordError::Unreachable(detail)) => {
-                    self.give_up(Code::PrimaryUnavailable, &detail);
-                    return Err(Lost);
-                }
-                Err(RecordError::Unknown(detail)) => {
-                    self.unknown(&detail);
-                    return Err(Lost);
+                Err(error) => {
+                    if matches!(error, RecordError::Unknown(_)) {
+                        self.unknown();
+                    }
+                    self.front.go_on_after(error).await?;
                 }
             }
         }
-        self.give_up(Code::Contended, "too many claims of the same users at once");
+        self.front.give_up(Code::Contended, "too many claims of the same users at once");
         Ok(())
     }
 
     async fn record(&mut self, now_ms: u64) -> Result<(), RecordError> {
         let stripe = self.stripe;
         self.rows.clear();
-        self.rows.extend(self.group.iter().filter_map(|task| row(task, stripe, now_ms)));
-        let Self { flow, writer, index, latch, pace, group, rows, .. } = self;
-        let queue = &flow.record[*index];
-        let (began, claims) = (Instant::now(), rows.len());
-        let result = watch(writer.record(rows), |took| {
-            let now = Instant::now();
-            for task in group.iter_mut().filter(|task| task.is_late(now)) {
-                task.refuse(Code::OutcomeUnknown, "the primary has not answered whether the coupon was recorded");
-            }
-            if took > STUCK_AFTER && latch.close(&queue.gate) {
-                tracing::warn!(primary = %queue.primary, "primary is stuck; its users are refused");
-            }
-            sweep_queue(flow, queue, latch);
-        })
-        .await;
-        let took = began.elapsed();
-        pace.called(took);
-        flow.meter.stages.record_call.record(took, claims);
-        queue.calls.add(claims, took);
-        let answered = !matches!(result, Err(RecordError::Unknown(_) | RecordError::Unreachable(_)));
-        if answered && latch.open(&queue.gate) {
-            tracing::info!(primary = %queue.primary, "primary answers again");
-        }
-        result
+        self.rows.extend(self.front.group.iter().filter_map(|task| row(task, stripe, now_ms)));
+        self.front.write(self.rows.len(), self.writer.record(&self.rows)).await
     }
 
     fn committed(&mut self) {
-        let Self { flow, writer, recent, group, rows, .. } = self;
+        let Self { front: Front { flow, group, .. }, writer, recent, rows, .. } = self;
         let connection = writer.connection();
         flow.meter.transactions.add(1);
         flow.meter.coupons.add(rows.len());
@@ -234,37 +229,24 @@ impl<W: RecordWriter> RecordLane<W> {
 
     /// Some coupon of the batch exists. Which one, a look-up in a new snapshot tells.
     fn conflict(&mut self) {
-        self.flow.meter.conflicts.add(1);
-        for task in &mut self.group {
+        for task in &mut self.front.group {
             task.step = Step::LookUp { absent: Absent::Record, lock: false };
         }
     }
 
     /// Claims whose epoch is no longer the fence's start again at deduct; the unit is forgotten.
     async fn fenced(&mut self) -> Result<(), Lost> {
-        self.flow.meter.fenced.add(1);
-        let mut keys: Vec<_> = self.group.iter().filter_map(|task| task.unit.map(|unit| unit.key)).collect();
+        let flow = Arc::clone(&self.front.flow);
+        flow.meter.fenced.add(1);
+        let mut keys: Vec<_> = self.front.group.iter().filter_map(|task| task.unit.map(|unit| unit.key)).collect();
         keys.sort_unstable();
         keys.dedup();
-        let Self { flow, writer, index, latch, group, .. } = self;
-        let queue = &flow.record[*index];
-        let call = writer.epochs(&keys);
-        let epochs = watch(call, |_| {
-            look_up::refuse_late(group);
-            sweep_queue(flow, queue, latch);
-        });
-        let epochs = match epochs.await {
-            Ok(epochs) => epochs,
-            Err(error) => return self.lost(&error),
-        };
+        let epochs = self.front.ask(self.writer.epochs(&keys)).await.map_err(|error| self.front.lost(&error))?;
         let fences: BTreeMap<_, _> = keys.into_iter().zip(epochs).collect();
-        let flow = Arc::clone(&self.flow);
         let old = |task: &mut ClaimTask| task.unit.is_some_and(|unit| fences.get(&unit.key) != Some(&Some(unit.epoch)));
-        let fenced: Vec<ClaimTask> = self.group.extract_if(.., |task| old(task)).collect();
+        let fenced: Vec<ClaimTask> = self.front.group.extract_if(.., |task| old(task)).collect();
         if fenced.is_empty() {
-            // Every epoch is right, so the primary has another topology version: dialling it anew tells.
-            self.give_up(Code::PrimaryUnavailable, "the primary has another topology version than this proxy");
-            return Err(Lost);
+            return Err(self.front.has_other_topology());
         }
         for mut task in fenced {
             let Some(unit) = task.unit else { continue };
@@ -274,7 +256,7 @@ impl<W: RecordWriter> RecordLane<W> {
                 // An earlier send of its record may have been committed before the fence went up. After it nothing is:
                 // what a locking look-up says now is definite.
                 task.step = Step::LookUp { absent: Absent::Deduct, lock: true };
-                self.group.push(task);
+                self.front.group.push(task);
             } else if !task.is_answered() {
                 task.unit = None;
                 task.since = Instant::now();
@@ -285,10 +267,8 @@ impl<W: RecordWriter> RecordLane<W> {
     }
 
     /// The outcome is resolved with the same ids on a new connection; these units are never given back.
-    fn unknown(&mut self, detail: &str) {
-        self.flow.meter.unknowns.add(1);
-        tracing::warn!(primary = %self.queue().primary, detail, claims = self.group.len(), "outcome of a commit unknown");
-        for task in &mut self.group {
+    fn unknown(&mut self) {
+        for task in &mut self.front.group {
             if let Some(unit) = &mut task.unit {
                 unit.burned = true;
             }
@@ -296,53 +276,23 @@ impl<W: RecordWriter> RecordLane<W> {
         }
     }
 
-    fn give_up(&mut self, code: Code, detail: &str) {
-        for task in self.group.drain(..) {
-            give_up_one(&self.flow, task, code, detail);
-        }
-    }
-
-    /// A read failed, so nothing was written: what holds no burned unit is refused, the rest waits for a connection.
-    fn lost(&mut self, error: &StoreError) -> Result<(), Lost> {
-        let burned = |task: &mut ClaimTask| task.unit.is_some_and(|unit| unit.burned);
-        for task in self.group.extract_if(.., |task| !burned(task)) {
-            self.flow.turn_back(task, Code::PrimaryUnavailable, &error.to_string());
-        }
-        Err(Lost)
-    }
-
-    /// What is late is refused before it costs the primary anything.
-    fn drop_late(&mut self) {
-        let now = Instant::now();
-        for task in self.group.extract_if(.., |task| task.is_late(now) || task.is_answered()) {
-            give_up_one(&self.flow, task, Code::DeadlineExceeded, "the deadline passed before the coupon was recorded");
-        }
-    }
-
     /// Claims that would be above the limit of the day which has come by now.
     fn drop_full_days(&mut self, now_ms: u64) {
-        for task in self.group.extract_if(.., |task| task.is_day_full(now_ms)) {
-            give_up_one(&self.flow, task, Code::DailyLimitReached, Code::DailyLimitReached.cause());
+        let Front { flow, group, .. } = &mut self.front;
+        for task in group.extract_if(.., |task| task.is_day_full(now_ms)) {
+            task.end(flow, Code::DailyLimitReached, Code::DailyLimitReached.cause());
         }
     }
 
     /// Of several claims of one user and template only the first is tried now; the others read what became of it.
     fn set_doubles_aside(&mut self) {
-        let mut seen = HashSet::with_capacity_and_hasher(self.group.len(), FxBuildHasher);
-        let flow = &self.flow;
-        for mut task in self.group.extract_if(.., |task| !seen.insert((task.user, task.template.record.template))) {
+        let Front { flow, group, .. } = &mut self.front;
+        let mut seen = HashSet::with_capacity_and_hasher(group.len(), FxBuildHasher);
+        for mut task in group.extract_if(.., |task| !seen.insert((task.user, task.template.record.template))) {
             task.since = Instant::now();
             flow.look_up(task, Absent::Record, false);
         }
     }
-}
-
-/// A claim that ends without a coupon. With a burned unit it may have been recorded.
-fn give_up_one(flow: &Flow, mut task: ClaimTask, code: Code, detail: &str) {
-    if task.unit.is_some_and(|unit| unit.burned) {
-        task.refuse(Code::OutcomeUnknown, "the connection was lost during the commit, and not found again in time");
-    }
-    flow.turn_back(task, code, detail);
 }
 
 fn row(task: &ClaimTask, stripe: u16, now_ms: u64) -> Option<NewCoupon> {
@@ -362,26 +312,4 @@ fn row(task: &ClaimTask, stripe: u16, now_ms: u64) -> Option<NewCoupon> {
 
 fn stored(row: &NewCoupon) -> CouponRow {
     CouponRow::new(row.user, row.template, row.seq, row.request, row.claimed_at_ms)
-}
-
-/// While the lane waits for a connection: deadlines of the group, and of the queue.
-fn sweep(flow: &Flow, queue: &RecordQueue, group: &mut Vec<ClaimTask>, latch: &Latch) {
-    let now = Instant::now();
-    for task in group.extract_if(.., |task| task.is_late(now) || task.is_answered()) {
-        give_up_one(flow, task, Code::DeadlineExceeded, "the deadline passed before the coupon was recorded");
-    }
-    sweep_queue(flow, queue, latch);
-}
-
-/// With the gate closed all that queues is doomed and refused at once; else what is late.
-fn sweep_queue(flow: &Flow, queue: &RecordQueue, latch: &Latch) {
-    let now = Instant::now();
-    let doomed = latch.is_closed();
-    for task in queue.claims.take_where(|task| doomed || task.is_late(now)) {
-        if task.is_late(now) {
-            give_up_one(flow, task, Code::DeadlineExceeded, "the deadline passed before the coupon was recorded");
-        } else {
-            give_up_one(flow, task, Code::PrimaryUnavailable, "the primary of this user cannot be written to");
-        }
-    }
 }

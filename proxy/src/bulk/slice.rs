@@ -224,7 +224,7 @@ impl<'a, B: BulkStore> Slice<'a, B> {
         let now = Instant::now();
         let lease = self.holding.lease().filter(|_| self.holding.has_time(now))?;
         let lane = self.runner.flow.lane_of(user);
-        let entered = self.runner.windows[lane].enter(&self.runner.flow.record[lane].load)?;
+        let entered = self.runner.windows[lane].enter(&self.runner.flow.loads[lane])?;
         self.pacer.take(now, gap(lease.job.new.rate_per_s, lease.open_slices)).then_some(entered)
     }
 

@@ -3,13 +3,13 @@
 use std::fmt::{Display, Write};
 use std::time::Duration;
 
-use super::{Flow, RecordQueue};
+use super::Flow;
 use crate::meter::Count;
 
 /// Name and help of each counter.
 pub const COUNTERS: [(&str, &str); 3] = [
     ("scrip_backend_calls_total", "Calls of lanes to a backend: deductions, look-ups, transactions."),
-    ("scrip_backend_claims_total", "Claims in those calls."),
+    ("scrip_backend_claims_total", "Claims in those calls; coupons and packs, if it is a lane of orders or packs."),
     ("scrip_backend_seconds_total", "Time of those calls; of a primary's lanes together."),
 ];
 
@@ -50,9 +50,10 @@ impl Flow {
     fn backends(&self) -> Vec<(String, Vec<&Calls>)> {
         let shards = self.topology.shards.iter().zip(&self.stock);
         let shards = shards.map(|(shard, queue)| (named("shard", &shard.id), vec![&queue.calls]));
-        let primaries = self.record.chunk_by(|a, b| a.primary == b.primary).filter_map(|lanes| {
-            let name = named("primary", &lanes.first()?.primary);
-            Some((name, lanes.iter().map(|queue: &RecordQueue| &queue.calls).collect()))
+        let primaries = self.orders.iter().zip(&self.packs).map(|(orders, packs)| {
+            let record = self.record.iter().filter(|queue| queue.primary == orders.primary);
+            let calls = record.map(|queue| &queue.calls).chain([&orders.calls, &packs.calls]);
+            (named("primary", &orders.primary), calls.collect())
         });
         shards.chain(primaries).collect()
     }

@@ -3,13 +3,14 @@
 use std::fmt::Write;
 use std::sync::atomic::Ordering;
 
+use scrip_shard_config::PrimaryId;
 use tokio::time::Instant;
 
 use super::Flow;
 
 /// Name and help of each gauge.
 pub const GAUGES: [(&str, &str); 3] = [
-    ("scrip_queued", "Claims that wait for a shard, for a primary, or for a settle."),
+    ("scrip_queued", "Claims, requests of orders and packs that wait for a shard, for a primary, or for a settle."),
     ("scrip_gate_open", "Whether claims are sent to a backend."),
     ("scrip_templates", "Templates in the snapshot."),
 ];
@@ -34,20 +35,20 @@ impl Flow {
     fn queued(&self) -> Vec<(String, usize)> {
         let shards = self.topology.shards.iter().zip(&self.stock);
         let shards = shards.map(|(shard, queue)| (format!("{{at=\"shard {}\"}}", shard.id), queue.claims.count()));
-        let lanes = self.record.iter().map(|queue| {
-            let labels = format!("{{at=\"primary {} lane {}\"}}", queue.primary, queue.lane);
-            (labels, queue.claims.count())
-        });
+        let lane = |primary: PrimaryId, lane, count| (format!("{{at=\"primary {primary} lane {lane}\"}}"), count);
+        let lanes = self.record.iter().map(|queue| lane(queue.primary, queue.lane, queue.tasks.count()));
+        let orders = self.orders.iter().map(|queue| lane(queue.primary, queue.lane, queue.tasks.count()));
+        let packs = self.packs.iter().map(|queue| lane(queue.primary, queue.lane, queue.tasks.count()));
         let parked = ("{at=\"settle\"}".to_owned(), self.parked.load(Ordering::Relaxed));
-        shards.chain(lanes).chain([parked]).collect()
+        shards.chain(lanes).chain(orders).chain(packs).chain([parked]).collect()
     }
 
     fn gates(&self) -> Vec<(String, usize)> {
         let label = |name: &dyn std::fmt::Display| format!("{{backend=\"{name}\"}}");
         let shards = self.topology.shards.iter().zip(&self.stock);
         let shards = shards.map(|(shard, queue)| (format!("shard {}", shard.id), queue.gate.is_open()));
-        let primaries = self.record.iter().filter(|queue| queue.lane == 0);
-        let primaries = primaries.map(|queue| (format!("primary {}", queue.primary), queue.gate.is_open()));
+        let primaries = &self.orders;
+        let primaries = primaries.iter().map(|queue| (format!("primary {}", queue.primary), queue.gate.is_open()));
         shards.chain(primaries).map(|(name, open)| (label(&name), usize::from(open))).collect()
     }
 }

@@ -1,38 +1,14 @@
 //! Where a request of an order goes.
 
-use std::sync::Arc;
-
 use scrip_protocol::v1::Code;
 use scrip_protocol::{CouponId, CouponNumber, UserId};
-use scrip_shard_config::{PrimaryId, Tail, Topology};
 use tokio::time::Instant;
 
-use super::{Flow, FlowLimits, RecordQueue};
-use crate::gate::Gate;
+use super::Flow;
 use crate::order::rules::Wish;
 use crate::order::{Item, NoCoupon, OrderRequest, OrderTask};
 use crate::outbox::Ticket;
-use crate::queue::Queue;
 use crate::store::steps::CouponKey;
-
-/// The entrance of an order lane.
-#[derive(Debug)]
-pub struct OrderQueue {
-    /// The primary that it writes to.
-    pub primary: PrimaryId,
-    /// Requests of orders.
-    pub tasks: Queue<OrderTask>,
-    /// May the primary be used? Shared by its lanes.
-    pub gate: Arc<Gate>,
-}
-
-/// One a primary, behind the gate that its record lanes share.
-pub(super) fn queues(topology: &Topology, record: &[RecordQueue], limits: FlowLimits) -> Vec<OrderQueue> {
-    let gate = |id| record.iter().find(|queue| queue.primary == id).map(|queue| Arc::clone(&queue.gate));
-    let queue =
-        |id| OrderQueue { primary: id, tasks: Queue::new(limits.record_queue_max), gate: gate(id).unwrap_or_default() };
-    topology.primaries.iter().map(|primary| queue(primary.id)).collect()
-}
 
 impl Flow {
     /// Which coupon of the user an id names. The id says whose it is: no store is asked.
@@ -74,13 +50,8 @@ impl Flow {
             ticket.refuse(Code::InvalidRequest, "coupon_ids: name at least one".to_owned(), 0);
             return Ok(());
         };
-        let queue = &self.orders[usize::from(self.primary_index[usize::from(Tail::of_user(user.get()).get())])];
-        let mut task = OrderTask::new(ticket, request.order, items, deadline);
-        if !queue.gate.is_open() {
-            task.refuse(Code::PrimaryUnavailable, "the primary of this user cannot be written to");
-        } else if let Err(mut task) = queue.tasks.push(task) {
-            task.refuse(Code::Overloaded, "the queue to the primary of this user is full");
-        }
+        let task = OrderTask::new(ticket, request.order, items, deadline);
+        self.orders[self.primary_of(user)].enter(self, task);
         Ok(())
     }
 }

@@ -5,11 +5,11 @@ use scrip_protocol::v1::Code;
 use scrip_protocol::{TemplateId, UserId};
 use tokio::time::Instant;
 
+use super::RecordLane;
 use super::recent::Recent;
-use super::{Lost, RecordLane, give_up_one, sweep_queue};
 use crate::claim::{Absent, ClaimTask, Step};
-use crate::store::{CouponRow, RecordWriter, StoreError};
-use crate::watch::watch;
+use crate::lane::{Front, Lost, Queued};
+use crate::store::{CouponRow, RecordWriter};
 
 type RowsByUser = FxHashMap<(UserId, TemplateId), Vec<CouponRow>>;
 
@@ -18,7 +18,7 @@ impl<W: RecordWriter> RecordLane<W> {
     /// number. A replay is looked up: its coupon may have been used since. So is a claim under a limit a day.
     pub(super) fn recall(&mut self) {
         let connection = self.writer.connection();
-        let Self { flow, recent, group, .. } = self;
+        let Self { front: Front { flow, group, .. }, recent, .. } = self;
         for task in group.extract_if(.., |task| is_at_limit(recent, connection, task)) {
             flow.turn_back(task, Code::LimitReached, Code::LimitReached.cause());
         }
@@ -26,7 +26,9 @@ impl<W: RecordWriter> RecordLane<W> {
 
     /// Everything of which nothing is known is looked up before it is recorded.
     pub(super) fn look_up_first(&mut self) {
-        for task in self.group.iter_mut().filter(|task| task.step == Step::Record && task.seq == 1 && !task.looked_up) {
+        for task in
+            self.front.group.iter_mut().filter(|task| task.step == Step::Record && task.seq == 1 && !task.looked_up)
+        {
             task.step = Step::LookUp { absent: Absent::Record, lock: false };
         }
     }
@@ -36,37 +38,19 @@ impl<W: RecordWriter> RecordLane<W> {
     pub(super) async fn look_up(&mut self) -> Result<bool, Lost> {
         let mut met = false;
         for lock in [false, true] {
-            let keys: Vec<_> = self.group.iter().filter(|task| needs(task, lock)).map(key).collect();
+            let keys: Vec<_> = self.front.group.iter().filter(|task| needs(task, lock)).map(key).collect();
             if keys.is_empty() {
                 continue;
             }
-            self.flow.meter.look_ups.add(keys.len());
-            match self.read(&keys, lock).await {
-                Ok(rows) => met |= self.resolve(&rows, lock),
-                Err(error) => return self.lost(&error).map(|()| met),
+            self.front.flow.meter.look_ups.add(keys.len());
+            let found = self.front.read(keys.len(), self.writer.look_up(&keys, lock)).await?;
+            let mut rows = RowsByUser::default();
+            for row in found {
+                rows.entry((row.user, row.template)).or_default().push(row);
             }
+            met |= self.resolve(&rows, lock);
         }
         Ok(met)
-    }
-
-    async fn read(&mut self, keys: &[(UserId, TemplateId)], lock: bool) -> Result<RowsByUser, StoreError> {
-        let Self { flow, writer, index, latch, group, .. } = self;
-        let queue = &flow.record[*index];
-        let sent = Instant::now();
-        let found = watch(writer.look_up(keys, lock), |_| {
-            refuse_late(group);
-            sweep_queue(flow, queue, latch);
-        })
-        .await;
-        let took = sent.elapsed();
-        flow.meter.stages.look_up.record(took, keys.len());
-        queue.calls.add(keys.len(), took);
-        let found = found?;
-        let mut rows = RowsByUser::default();
-        for row in found {
-            rows.entry((row.user, row.template)).or_default().push(row);
-        }
-        Ok(rows)
     }
 
     fn resolve(&mut self, rows: &RowsByUser, lock: bool) -> bool {
@@ -77,7 +61,7 @@ impl<W: RecordWriter> RecordLane<W> {
             self.recent.read(connection, *pair, rows.into_iter().map(|(_, request)| request).collect());
         }
         let mut met = false;
-        let group = std::mem::take(&mut self.group);
+        let group = std::mem::take(&mut self.front.group);
         for mut task in group {
             match task.step {
                 Step::LookUp { absent, lock: wanted } if wanted == lock => {
@@ -86,14 +70,14 @@ impl<W: RecordWriter> RecordLane<W> {
                     met |= absent == Absent::Record && !rows.is_empty();
                     self.go_on(task, absent, rows);
                 }
-                Step::LookUp { .. } | Step::Record => self.group.push(task),
+                Step::LookUp { .. } | Step::Record => self.front.group.push(task),
             }
         }
         met
     }
 
     fn go_on(&mut self, mut task: ClaimTask, absent: Absent, rows: &[CouponRow]) {
-        let flow = &self.flow;
+        let flow = &self.front.flow;
         if let Some(row) = rows.iter().find(|row| row.request == task.request) {
             // A burned unit was recorded by this very claim: the answer is the first one, not a replay.
             let replayed = !task.unit.is_some_and(|unit| unit.burned);
@@ -111,12 +95,12 @@ impl<W: RecordWriter> RecordLane<W> {
         if task.template.has_daily_limit() {
             task.earlier_ms = rows.iter().map(|row| row.claimed_at_ms).collect();
             if task.is_day_full(flow.clock.now_ms()) {
-                return give_up_one(flow, task, Code::DailyLimitReached, Code::DailyLimitReached.cause());
+                return task.end(flow, Code::DailyLimitReached, Code::DailyLimitReached.cause());
             }
         }
         if absent == Absent::Record && task.unit.is_some() {
             task.step = Step::Record;
-            self.group.push(task);
+            self.front.group.push(task);
         } else if !task.is_answered() {
             task.unit = None;
             task.since = Instant::now();
@@ -141,16 +125,6 @@ fn is_at_limit(recent: &Recent, connection: u64, task: &mut ClaimTask) -> bool {
         task.step = Step::LookUp { absent: Absent::Record, lock: false };
     }
     task.is_above_limit()
-}
-
-/// While a read is under way: nothing of these claims is being written, but a burned unit may have been.
-pub(super) fn refuse_late(group: &mut [ClaimTask]) {
-    let now = Instant::now();
-    for task in group.iter_mut().filter(|task| task.is_late(now)) {
-        let burned = task.unit.is_some_and(|unit| unit.burned);
-        let code = if burned { Code::OutcomeUnknown } else { Code::DeadlineExceeded };
-        task.refuse(code, "the primary did not answer before the deadline");
-    }
 }
 
 fn key(task: &ClaimTask) -> (UserId, TemplateId) {

@@ -15,7 +15,7 @@ use crate::coupon_id::{self, CouponIds};
 use crate::flow::FlowLimits;
 use crate::outbox::Outbox;
 use crate::store::steps::{CouponKey, CouponLog, NewStep, Spend};
-use crate::store::{StockKey, TemplateRecord};
+use crate::store::{StockKey, StoreError, TemplateRecord};
 use crate::template::Template;
 
 /// 2026-01-01 00:00 UTC.
@@ -144,7 +144,7 @@ impl Stage {
         let mut task = ClaimTask::new(ticket, USER, request, template, Attempt::First, deadline, 0);
         let key = self.template.slots[0].key;
         task.unit = Some(Unit { slot: 0, key, epoch: 1, burned: false });
-        self.lane.group.push(task);
+        self.lane.front.group.push(task);
         while self.lane.serve().await.is_err() {}
         let mut buffer = self.outbox.take();
         let answer = frame::take(&mut buffer, frame::FRAME_LEN_MAX).expect("a frame").expect("an answer");

@@ -12,6 +12,7 @@ cases! {
     connection_cut_before_the_transaction_arrives on linked;
     connection_cut_after_the_commit_before_its_answer on linked;
     a_dead_primary_hurts_only_its_own_users on linked;
+    a_primary_that_refuses_to_write_is_in_the_log_once on linked;
     a_withdrawal_that_lost_meta_on_the_way_is_in_doubt on linked;
 }
 
@@ -23,12 +24,15 @@ async fn linked(server: PathBuf) -> Scene {
 mod cases {
     use std::time::{Duration, Instant};
 
-    use scrip_chaos::testbed::{CutAt, RestartWith};
+    use mysql_async::prelude::Queryable;
+    use mysql_async::{Conn, Opts};
+    use scrip_chaos::testbed::{CutAt, Database, ProxyProcess, RestartWith};
     use scrip_client::{Claim, ClaimError, mint_request_id};
     use scrip_protocol::UserId;
     use scrip_protocol::code::Disposition;
 
     use crate::end_to_end::scene::{Books, Scene, claim};
+    use crate::support::soon;
 
     async fn check_cut(scene: &Scene, moment: CutAt) {
         let template = scene.template(100, 1).await;
@@ -83,6 +87,40 @@ mod cases {
         }
         scene.sell_out(template, 20_000).await;
         assert_eq!(scene.books(template).await, Books { coupons: 1_000, ledger: 1_000 });
+    }
+
+    /// As after somebody made the wrong server a replica, or when its disk is full.
+    pub(super) async fn a_primary_that_refuses_to_write_is_in_the_log_once(scene: &Scene) {
+        let template = scene.template(1_000, 1).await;
+        scene.rush(template, [1, 9_999]).await;
+        let said = |proxy: &ProxyProcess| {
+            let log = std::fs::read_to_string(proxy.log_path()).expect("log");
+            log.matches("primary refuses a transaction").count()
+        };
+        let impatient = scene.client.with_deadline(Duration::from_millis(500));
+        for times in 1..=2 {
+            set_read_only(scene.testbed.primary(1), true).await;
+            for user in 0..5 {
+                let user = times * 1_000_000 + user;
+                let error = impatient.claim(claim(user + 5_000, template)).await.expect_err("its primary refuses");
+                assert_eq!(error.disposition(), Disposition::NotApplied, "{error:?}");
+                impatient.claim(claim(user, template)).await.expect("the other primary writes");
+            }
+            soon("a log says it", || scene.proxies.iter().map(said).sum::<usize>() >= times as usize);
+            assert!(scene.proxies.iter().all(|proxy| said(proxy) <= times as usize), "once each time");
+            set_read_only(scene.testbed.primary(1), false).await;
+            // So many that both proxies see it.
+            let users = (0..50).map(|user| times * 1_000_000 + user * 10_000 + 5_000);
+            assert!(scene.rush(template, users).await.iter().all(Result::is_ok), "it writes again");
+        }
+        scene.sell_out(template, 200_000).await;
+        assert_eq!(scene.books(template).await, Books { coupons: 1_000, ledger: 1_000 });
+    }
+
+    async fn set_read_only(database: &Database, is_read_only: bool) {
+        let mut admin = Conn::new(Opts::from(database.admin_options())).await.expect("connected");
+        let statement = format!("SET GLOBAL read_only = {}", u8::from(is_read_only));
+        admin.query_drop(statement).await.expect("set");
     }
 
     pub(super) async fn a_withdrawal_that_lost_meta_on_the_way_is_in_doubt(scene: &Scene) {

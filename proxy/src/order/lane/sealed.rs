@@ -6,10 +6,10 @@
 use rustc_hash::FxHashSet;
 use scrip_protocol::TemplateId;
 
-use super::{Lost, OrderLane, refuse_late, sweep_queue};
+use super::OrderLane;
+use crate::lane::Lost;
 use crate::order::plan::Logs;
 use crate::store::{MetaStore, RecordStore, RecordWriter};
-use crate::watch::watch;
 
 /// The templates that are known to be sealed.
 #[derive(Debug, Default)]
@@ -32,14 +32,14 @@ impl Sealed {
 impl<W: RecordWriter, R: RecordStore, M: MetaStore> OrderLane<W, R, M> {
     /// Of coupons that are not there: whether they may be archived.
     pub(super) async fn learn_of_absent(&mut self, logs: &Logs) -> Result<(), Lost> {
-        let items = self.group.iter().flat_map(|task| &task.items).filter(|item| !logs.contains_key(&item.key));
+        let items = self.front.group.iter().flat_map(|task| &task.items).filter(|item| !logs.contains_key(&item.key));
         let templates: FxHashSet<TemplateId> = items.map(|item| item.key.template).collect();
         self.learn_of(templates).await.map(drop)
     }
 
     /// A transaction was refused: whether it was for a seal.
     pub(super) async fn learn_of_group(&mut self) -> Result<bool, Lost> {
-        let items = self.group.iter().flat_map(|task| &task.items);
+        let items = self.front.group.iter().flat_map(|task| &task.items);
         let templates: FxHashSet<TemplateId> = items.map(|item| item.key.template).collect();
         self.learn_of(templates).await
     }
@@ -53,19 +53,11 @@ impl<W: RecordWriter, R: RecordStore, M: MetaStore> OrderLane<W, R, M> {
             return Ok(false);
         }
         let templates: Vec<TemplateId> = templates.into_iter().collect();
-        let Self { flow, funds, index, latch, group, .. } = self;
-        let queue = &flow.orders[*index];
-        let found = watch(funds.sealed(queue.primary, &templates), |_| {
-            refuse_late(group);
-            sweep_queue(queue, latch);
-        });
-        match found.await {
-            Ok(found) => {
-                let is_new = !found.is_empty();
-                self.sealed.templates.extend(found);
-                Ok(is_new)
-            }
-            Err(error) => self.lost(&error).map(|()| false),
-        }
+        let primary = self.front.queue().primary;
+        let found = self.front.ask(self.funds.sealed(primary, &templates)).await;
+        let found = found.map_err(|error| self.front.lost(&error))?;
+        let is_new = !found.is_empty();
+        self.sealed.templates.extend(found);
+        Ok(is_new)
     }
 }

@@ -3,14 +3,13 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 use scrip_protocol::v1::Code;
 use scrip_protocol::{TemplateId, UserId};
-use tokio::time::Instant;
 
-use super::{Lost, PackLane, end_late, sweep_queue};
+use super::PackLane;
+use crate::lane::Lost;
 use crate::pack::plan::{Coupons, Plan, plan};
 use crate::pack::{Outcome, PackTask};
+use crate::store::NewCoupon;
 use crate::store::pack::{NewPack, PackItems, PackKey, PackRow, PackWriter};
-use crate::store::{NewCoupon, StoreError};
-use crate::watch::watch;
 
 /// What was read for a group.
 #[derive(Default)]
@@ -25,32 +24,21 @@ impl<W: PackWriter> PackLane<W> {
     pub(super) async fn read(&mut self) -> Result<Option<(Read, u64)>, Lost> {
         let (mut read, mut connection) = (Read::default(), None);
         for lock in [true, false] {
-            let tasks = || self.group.iter().filter(|task| task.burned == lock);
+            let tasks = || self.front.group.iter().filter(|task| task.burned == lock);
             let keys: Vec<PackKey> = tasks().map(|task| task.pack.key).collect();
             let pairs: Vec<(UserId, TemplateId)> = tasks().flat_map(pairs).collect();
             if keys.is_empty() {
                 continue;
             }
-            let Self { flow, writer, index, latch, group, .. } = self;
-            let queue = &flow.packs[*index];
-            let sent = Instant::now();
+            let writer = &mut self.writer;
             let call = async {
                 // In this order: see `plan`.
                 let packs = writer.packs(&keys, lock).await?;
                 let first = writer.connection();
                 let coupons = writer.look_up(&pairs, lock).await?;
-                Ok::<_, StoreError>((packs, coupons, [first, writer.connection()]))
+                Ok((packs, coupons, [first, writer.connection()]))
             };
-            let found = watch(call, |_| {
-                end_late(group);
-                sweep_queue(queue, latch);
-            })
-            .await;
-            flow.meter.stages.pack_read.record(sent.elapsed(), keys.len());
-            let (packs, coupons, connections) = match found {
-                Ok(found) => found,
-                Err(error) => return self.lost(&error).map(|()| None),
-            };
+            let (packs, coupons, connections) = self.front.read(keys.len(), call).await?;
             let expected = *connection.get_or_insert(connections[0]);
             if connections != [expected; 2] {
                 return Ok(None);
@@ -70,15 +58,15 @@ impl<W: PackWriter> PackLane<W> {
         let (mut packs, mut rows) = (Vec::new(), 0);
         let mut taken: FxHashSet<(UserId, TemplateId)> = FxHashSet::default();
         let mut asked: FxHashSet<PackKey> = FxHashSet::default();
-        let mut kept = Vec::with_capacity(self.group.len());
-        for mut task in std::mem::take(&mut self.group) {
+        let mut kept = Vec::with_capacity(self.front.group.len());
+        for mut task in std::mem::take(&mut self.front.group) {
             if task.is_ended() {
                 continue;
             }
             let is_double = asked.contains(&task.pack.key) || pairs(&task).any(|pair| taken.contains(&pair));
             let count = task.all_units().count();
             if is_double || (rows > 0 && rows + count > self.rows_max) {
-                self.put_back(task);
+                self.front.put_back(task);
                 continue;
             }
             match plan(&task.pack, read.packs.get(&task.pack.key), &read.coupons, now_ms) {
@@ -102,7 +90,7 @@ impl<W: PackWriter> PackLane<W> {
                 },
             }
         }
-        self.group = kept;
+        self.front.group = kept;
         packs
     }
 
@@ -127,13 +115,6 @@ impl<W: PackWriter> PackLane<W> {
         }
         let row = PackRow { key: pack.key, items: pack.kept.clone() };
         Some(NewPack { row, claimed_at_ms: now_ms, coupons })
-    }
-
-    fn put_back(&self, mut task: PackTask) {
-        task.since = Instant::now();
-        if let Err(mut task) = self.queue().tasks.push(task) {
-            task.fail(Code::Overloaded, "the queue to the primary of this user is full");
-        }
     }
 }
 
