@@ -3,6 +3,8 @@
 use scrip_protocol::v1::Code;
 use scrip_protocol::{Disposition, Fault};
 
+use crate::failure::Failure;
+
 /// What a code means for the next attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Advice {
@@ -45,10 +47,13 @@ pub(crate) fn advice(code: Code) -> Advice {
     }
 }
 
-pub(crate) fn kind(code: Code) -> Kind {
+pub(crate) fn kind(failure: &Failure) -> Kind {
+    let code = failure.code;
     match (code, code.disposition(), code.fault()) {
         (Code::RateLimited, ..) | (_, Some(Disposition::NotApplied), Some(Fault::Service)) => Kind::Unavailable,
         (_, Some(Disposition::NotApplied), Some(Fault::Caller | Fault::Rules)) => Kind::Rejected,
+        // A code that a newer proxy added: its range says that much.
+        _ if failure.disposition() == Disposition::NotApplied => Kind::Rejected,
         _ => Kind::Unknown,
     }
 }
