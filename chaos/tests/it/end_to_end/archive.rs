@@ -121,7 +121,7 @@ mod cases {
     pub(super) async fn long_dead_coupons_leave_for_files_and_answers_stay_true(scene: &Scene) {
         const USERS: u64 = 1_500;
         const LISTED: u64 = 500;
-        let until_ms = now_ms() + 9_000;
+        let until_ms = now_ms() + 12_000;
         let (dead, open) = (until(scene, until_ms, 10_000).await, until(scene, until_ms, 10_000).await);
         let alive = scene.template(10_000, 1).await;
         let mut coupons = Vec::new();
@@ -141,6 +141,8 @@ mod cases {
             let redemption = Redemption { coupon_id: coupon.coupon_id, amount_minor: 500 };
             scene.client.redeem_coupons(coupon.user, &order(), &[redemption]).await.expect("redeemed");
         }
+        let shown = scene.client.get_coupon(coupons[0].user, coupons[0].coupon_id).await.expect("a history");
+        let number = shown.coupon.number.expect("a number");
         assert!(now_ms() < until_ms, "the machine is too slow for this test");
         wait_until(until_ms).await;
         for template in [dead, alive] {
@@ -171,6 +173,8 @@ mod cases {
         assert!(matches!(never, Err(GetClaimError::NotFound(_))), "{never:?}");
         let shown = scene.client.get_coupon(user, id).await;
         assert!(matches!(shown, Err(GetCouponError::Archived(_))), "{shown:?}");
+        let found = scene.client.find_coupon(number).await;
+        assert!(matches!(found, Err(GetCouponError::Archived(_))), "{found:?}");
         let returned = scene.client.return_coupons(user, &order(), &[id]).await;
         assert!(matches!(returned, Err(OrderError::Archived(_))), "{returned:?}");
         // Who shares a transaction with them is not held up.
