@@ -200,7 +200,7 @@ section! {
         retention: Duration = Or("1h", Span(S..=30 * 24 * H));
         /// Entries that a stream keeps at most. Prevents that events take the memory of the stock beside them.
         stream_len_max: usize = Or("1000000", Count(1_000..=1_000_000_000));
-        /// How often an outbox is looked into while nothing waits. Bounds how late an event leaves.
+        /// How often an outbox is looked into, unless more waits than one look takes. Bounds how late an event leaves.
         poll_interval: Duration = Or("100ms", Span(1..=MIN));
     }
 }

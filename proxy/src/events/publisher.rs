@@ -38,7 +38,7 @@ const BACKOFF: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(2
 /// What a publisher is told.
 #[derive(Debug, Clone)]
 pub struct PublisherSettings {
-    /// How often the outbox is looked into while nothing waits.
+    /// How often the outbox is looked into, unless more waits than one look takes.
     pub poll_interval: Duration,
     /// How long rows are held after they have left.
     pub retention: Duration,
@@ -57,6 +57,16 @@ enum Stopped {
     /// Somebody else publishes.
     #[error("another publisher has taken over")]
     Superseded,
+}
+
+/// What a round leaves behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// Rows are known to wait.
+    More,
+    /// What came since it began. A round costs a commit and a call to each shard, whatever it carries: at once, thirty
+    /// publishers would make thousands of them a second for a few rows each.
+    Little,
 }
 
 /// The publisher of one primary.
@@ -127,11 +137,10 @@ impl Publisher {
                 }
             }
             match self.round(&holder).await {
-                Ok(published) => {
+                Ok(Left::More) => pause = BACKOFF[0],
+                Ok(Left::Little) => {
                     pause = BACKOFF[0];
-                    if published == 0 {
-                        sleep(self.settings.poll_interval).await;
-                    }
+                    sleep(self.settings.poll_interval).await;
                 }
                 Err(Stopped::Superseded) => break,
                 Err(error) => {
@@ -147,8 +156,8 @@ impl Publisher {
         [&self.gauges.leads, &self.gauges.waiting, &self.gauges.oldest].into_iter().for_each(|gauge| gauge.set(0.0));
     }
 
-    /// Publishes some rows: those of a shard that has forgotten them first. How many rows were there.
-    async fn round(&mut self, holder: &Holder) -> Result<usize, Stopped> {
+    /// Publishes some rows: those of a shard that has forgotten them first.
+    async fn round(&mut self, holder: &Holder) -> Result<Left, Stopped> {
         if self.looked.is_none_or(|looked| looked.elapsed() >= LOOK_EVERY) {
             self.look(holder).await?;
             self.sample().await;
@@ -181,16 +190,16 @@ impl Publisher {
         Ok(())
     }
 
-    async fn publish(&self, holder: &Holder) -> Result<usize, Stopped> {
+    async fn publish(&self, holder: &Holder) -> Result<Left, Stopped> {
         let rows = self.outbox.unpublished(ROWS).await?;
         let count = self.add(&rows, None, holder).await?;
         let ids: Vec<u64> = rows.iter().map(|row| row.id).collect();
         self.outbox.mark(&ids, holder).await?;
         self.meter.events_published.add(count);
-        Ok(rows.len())
+        Ok(if rows.len() < ROWS as usize { Left::Little } else { Left::More })
     }
 
-    async fn replay(&mut self, shard: ShardProgress, holder: &Holder) -> Result<usize, Stopped> {
+    async fn replay(&mut self, shard: ShardProgress, holder: &Holder) -> Result<Left, Stopped> {
         let rows = self.outbox.published(shard.replay_after, shard.replay_until, ROWS).await?;
         let count = self.add(&rows, Some(shard.shard), holder).await?;
         let after = if rows.len() < ROWS as usize { shard.replay_until } else { last(&rows, shard.replay_until) };
@@ -199,7 +208,7 @@ impl Publisher {
         if let Some(known) = self.shards.get_mut(&shard.shard) {
             known.replay_after = after;
         }
-        Ok(rows.len().max(1))
+        Ok(Left::More)
     }
 
     /// Adds the entries of these rows, by row, to all shards or to one; how many.
