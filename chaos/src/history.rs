@@ -4,7 +4,7 @@
 //! sends, and not one heap object for a claim. Time comes in as a parameter, counted from the start of the history.
 //!
 //! A *request* is what a caller wants once, under one request id. It may be *sent* any number of times, and *asked* about.
-//! Beside the claims stand bulk jobs, codes and events, what orders did with coupons, what operators did to templates, and which
+//! Beside the claims stand packs, bulk jobs, codes and events, what orders did with coupons, what operators did to templates, and which
 //! commits were given up on purpose.
 
 mod asked;
@@ -13,6 +13,7 @@ mod deed;
 mod lines;
 mod lost;
 mod operation;
+mod pack;
 
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ pub use self::beside::{BulkFact, CodeFact, CodeRef, EventTold};
 pub use self::deed::{Act, Deed, DeedIndex, DeedSendIndex, DeedSent, DeedTold};
 pub use self::lost::LostCommits;
 pub use self::operation::{Action, Operation, OperationIndex, OperationTold};
+pub use self::pack::{PackFact, PackIndex};
 
 /// A template as its creator defined it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,6 +101,7 @@ pub struct History {
     deed_sends: Vec<DeedSent>,
     losses: Vec<LostCommits>,
     beside: beside::Beside,
+    packs: pack::Packs,
 }
 
 impl Told {

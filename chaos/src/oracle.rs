@@ -5,7 +5,7 @@
 //!
 //! - `view`: what the stores hold. `read`: reading it. `sql`: every query.
 //! - `told`: what the history says of each request. `loss`: what a fail-over may have taken, which is all that is excused.
-//! - `stores`, `answers`, `operations`, `deeds`, `bulk`, `codes`, `events`: the checks. `verdict`: what comes out.
+//! - `stores`, `answers`, `operations`, `deeds`, `packs`, `bulk`, `codes`, `events`: the checks. `verdict`: what comes out.
 //! - `derived`: the request ids that no caller minted.
 
 mod answers;
@@ -16,6 +16,7 @@ mod derived;
 mod events;
 mod loss;
 mod operations;
+mod packs;
 mod read;
 mod sql;
 mod stores;
@@ -26,12 +27,13 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::derived::of_pack;
 pub use self::events::untold;
 pub use self::read::ReadError;
 pub use self::verdict::{Counts, Kind, Verdict, Violation};
 pub use self::view::{
-    CodeBatchRow, CodeUseRow, CouponRow, LedgerRow, ServerSettings, StepRow, StockRow, StoresView, SubStockRow,
-    TemplateRow,
+    CodeBatchRow, CodeUseRow, CouponRow, LedgerRow, PackRow, ServerSettings, StepRow, StockRow, StoresView,
+    SubStockRow, TemplateRow,
 };
 
 use self::told::Requests;
@@ -74,6 +76,7 @@ pub fn check(history: &History, view: &StoresView, circumstances: Circumstances)
     answers::check(&mut verdict, history, &requests, view, circumstances);
     operations::check(&mut verdict, history, view);
     deeds::check(&mut verdict, history, view);
+    packs::check(&mut verdict, history, &requests, view);
     bulk::check(&mut verdict, history, view);
     codes::check(&mut verdict, history, &requests, view, circumstances.doubt_resolved);
     events::check(&mut verdict, history, view);

@@ -1,5 +1,5 @@
-//! A history as JSON lines: one object for each template, send, question, operation, send of a deed, loss, job of a bulk issue and
-//! event.
+//! A history as JSON lines: one object for each template, send, question, operation, send of a deed, loss, pack, job of a bulk
+//! issue and event.
 
 use std::io::{self, Write};
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{
     Act, Action, Asked, BulkFact, CodeRef, DeedSent, DeedTold, EventTold, Found, History, LostCommits, Operation,
-    OperationTold, Sent, TemplateFact, Told,
+    OperationTold, PackFact, Sent, TemplateFact, Told,
 };
 
 #[derive(Serialize)]
@@ -53,6 +53,13 @@ enum Line {
         primary: u16,
         from_us: u64,
         until_us: u64,
+    },
+    /// Its sends are those of the requests of its coupons.
+    Pack {
+        user: u64,
+        request_id: String,
+        items: Vec<(u32, u8)>,
+        requests: Vec<u32>,
     },
     BulkJob {
         request_id: String,
@@ -139,7 +146,7 @@ enum ToldLine {
 
 impl History {
     /// Writes one JSON object a line: the templates, then the sends in their order, each with its request and answer, then
-    /// the questions, the operations, the sends of deeds, the losses, the jobs and the events.
+    /// the questions, the operations, the sends of deeds, the losses, the packs, the jobs and the events.
     ///
     /// # Errors
     /// When `out` cannot be written.
@@ -154,6 +161,7 @@ impl History {
         self.operations().iter().try_for_each(|operation| write_line(out, &operation_line(operation)))?;
         self.deed_sends().iter().try_for_each(|sent| write_line(out, &self.deed_line(sent)))?;
         self.losses().iter().try_for_each(|lost| write_line(out, &lost_line(lost)))?;
+        self.packs().iter().try_for_each(|pack| write_line(out, &pack_line(pack)))?;
         self.jobs().iter().try_for_each(|job| write_line(out, &job_line(job)))?;
         self.events().unwrap_or_default().iter().try_for_each(|told| write_line(out, &event_line(told)))?;
         out.flush()
@@ -238,6 +246,15 @@ fn operation_line(operation: &Operation) -> Line {
 
 fn lost_line(lost: &LostCommits) -> Line {
     Line::LostCommits { primary: lost.primary.0, from_us: lost.from_us, until_us: lost.until_us }
+}
+
+fn pack_line(pack: &PackFact) -> Line {
+    Line::Pack {
+        user: pack.user.get(),
+        request_id: pack.request.to_string(),
+        items: pack.items.iter().map(|(template, count)| (template.get(), *count)).collect(),
+        requests: pack.units.iter().map(|unit| unit.0).collect(),
+    }
 }
 
 fn job_line(job: &BulkFact) -> Line {

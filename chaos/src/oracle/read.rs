@@ -13,8 +13,8 @@ use tokio::time::timeout;
 
 use super::sql;
 use super::view::{
-    CodeBatchRow, CodeUseRow, CouponRow, LedgerRow, ServerSettings, StepRow, StockRow, StoresView, SubStockRow,
-    TemplateRow,
+    CodeBatchRow, CodeUseRow, CouponRow, LedgerRow, PackRow, ServerSettings, StepRow, StockRow, StoresView,
+    SubStockRow, TemplateRow,
 };
 use crate::history::CodeRef;
 use crate::testbed::{self, Database, Testbed};
@@ -46,6 +46,7 @@ type StepColumns = (u64, u32, u16, u16, u8, Option<Vec<u8>>);
 struct Part {
     coupons: Vec<(u64, u32, u16, [u8; 16], u16)>,
     steps: Vec<StepColumns>,
+    packs: Vec<(u64, [u8; 16], String)>,
     uses: Vec<(u32, u32, u32, u64)>,
     ledgers: Vec<(u32, u16, u64)>,
     variables: HashMap<String, String>,
@@ -92,6 +93,14 @@ impl StoresView {
         };
         self.coupons.extend(part.coupons.iter().filter_map(coupon));
         self.steps.extend(part.steps.iter().filter_map(step));
+        let pack = |(user, request, items): &(u64, [u8; 16], String)| PackRow {
+            primary: id,
+            home: topology.primary_of(Tail::of_user(*user)),
+            user: UserId(*user),
+            request: RequestId(*request),
+            items: pack_items(items),
+        };
+        self.packs.extend(part.packs.iter().map(pack));
         let code_use = |&(batch, index, use_no, user): &(u32, u32, u32, u64)| {
             let code = CodeRef { batch: CodeBatchId::try_new(batch).ok()?, index };
             let home = topology.primary_of(Tail::of_user(u64::from(batch) + u64::from(index)));
@@ -162,6 +171,12 @@ fn step((user, template, seq, number, kind, order): &StepColumns) -> Option<Step
     })
 }
 
+/// As in `[[7,2],[9,1]]`.
+fn pack_items(text: &str) -> Vec<(TemplateId, u8)> {
+    let items: Vec<(u32, u8)> = serde_json::from_str(text).unwrap_or_default();
+    items.into_iter().map_while(|(template, count)| Some((TemplateId::try_new(template).ok()?, count))).collect()
+}
+
 /// The index of a shard in the testbed.
 pub(crate) fn shard_index(topology: &Topology, shard: ShardId) -> usize {
     topology.shards.iter().position(|other| other.id == shard).unwrap_or_default()
@@ -172,6 +187,7 @@ async fn read_primary(database: &Database) -> Result<Part, ReadError> {
     let part = Part {
         coupons: rows(database, &mut connection, sql::COUPONS).await?,
         steps: rows(database, &mut connection, sql::STEPS).await?,
+        packs: rows(database, &mut connection, sql::PACKS).await?,
         uses: rows(database, &mut connection, sql::CODE_USES).await?,
         ledgers: rows(database, &mut connection, sql::LEDGERS).await?,
         variables: rows(database, &mut connection, sql::VARIABLES).await?.into_iter().collect(),

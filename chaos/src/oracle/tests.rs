@@ -103,6 +103,7 @@ fn stores() -> StoresView {
         sub_stocks: vec![sub_stock(0), sub_stock(3)],
         coupons: vec![coupon(1, 0, 0), coupon(2, 1, 3)],
         steps: Vec::new(),
+        packs: Vec::new(),
         code_batches: Vec::new(),
         code_uses: Vec::new(),
         ledgers: vec![ledger(0, 0, 1), ledger(0, 3, 0), ledger(1, 0, 0), ledger(1, 3, 1)],
@@ -261,3 +262,4 @@ mod bulk;
 mod codes;
 mod deeds;
 mod events;
+mod packs;

@@ -70,6 +70,14 @@ pub enum Kind {
     OrderHalfDone,
     /// A step that nobody asked for.
     StepByNobody,
+    /// A pack is there without all of its coupons, or some of its coupons without it.
+    PackTorn,
+    /// A pack is there more than once, elsewhere than its user, or with other items than were asked for.
+    PackRowsDiffer,
+    /// A pack that nobody asked for.
+    PackByNobody,
+    /// Every send of a pack was told "not applied", and it is there.
+    PackAfterAll,
     /// One request made several jobs.
     JobTwice,
     /// The results of a job are not those of its list.
@@ -105,6 +113,7 @@ impl Kind {
             Self::RequestTwice | Self::AnswersDiffer | Self::GrantedAndRefused => 3,
             Self::Forgotten | Self::NeverAsked | Self::ChangesDiffer => 3,
             Self::UsedTwice | Self::OrderHalfDone | Self::StepByNobody => 3,
+            Self::PackTorn | Self::PackRowsDiffer | Self::PackByNobody => 3,
             Self::JobTwice | Self::JobListDiffers | Self::JobResultDiffers => 3,
             Self::UseByNobody | Self::UseWithoutCoupon | Self::CouponWithoutUse => 3,
             Self::EventOutOfOrder | Self::EventFalse | Self::ReminderTwice => 3,
@@ -113,7 +122,7 @@ impl Kind {
             Self::Missing | Self::LedgerDiffers | Self::NotDurable | Self::StepMissing => 5,
             Self::EventMissing => 5,
             Self::AppliedAfterAll | Self::Undecided | Self::TotalDiffers | Self::PausedByNobody => 6,
-            Self::StepAfterAll => 6,
+            Self::StepAfterAll | Self::PackAfterAll => 6,
         }
     }
 
@@ -148,6 +157,10 @@ impl Kind {
             Self::StepAfterAll => "an order was told 'not applied', and has a step",
             Self::OrderHalfDone => "an order has done to some of its coupons what it wanted of all",
             Self::StepByNobody => "a step that nobody asked for",
+            Self::PackTorn => "a pack is not whole",
+            Self::PackRowsDiffer => "a pack is there twice, in the wrong place, or with other items",
+            Self::PackByNobody => "a pack that nobody asked for",
+            Self::PackAfterAll => "a pack was told 'not applied', and is there",
             Self::JobTwice => "one request has made several bulk jobs",
             Self::JobListDiffers => "the results of a bulk job are not those of its list",
             Self::JobResultDiffers => "the result of a user of a bulk job is not what the stores say",
@@ -200,7 +213,7 @@ pub struct Counts {
     pub unsold: u64,
     /// Requests that were sent.
     pub requests: u64,
-    /// Sends of them.
+    /// Sends of them; a send of a pack counts for each of its coupons.
     pub sends: u64,
     /// Sends without an answer.
     pub unanswered: u64,
@@ -220,6 +233,8 @@ pub struct Counts {
     pub deed_sends: u64,
     /// Steps in the logs of coupons.
     pub steps: u64,
+    /// Packs on all primaries.
+    pub packs: u64,
     /// Results of bulk jobs.
     pub bulk_results: u64,
     /// Uses of codes.

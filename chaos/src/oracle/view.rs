@@ -17,6 +17,8 @@ pub struct StoresView {
     pub coupons: Vec<CouponRow>,
     /// Of all primaries.
     pub steps: Vec<StepRow>,
+    /// Of all primaries.
+    pub packs: Vec<PackRow>,
     /// Of meta.
     pub code_batches: Vec<CodeBatchRow>,
     /// Of all primaries.
@@ -37,6 +39,10 @@ impl StoresView {
         self.sub_stocks.retain(|row| templates.contains(&row.template));
         self.coupons.retain(|row| templates.contains(&row.template));
         self.steps.retain(|row| templates.contains(&row.template));
+        // One without items is nobody's.
+        let is_own =
+            |row: &PackRow| row.items.is_empty() || row.items.iter().any(|(template, _)| templates.contains(template));
+        self.packs.retain(is_own);
         self.code_batches.retain(|row| templates.contains(&row.template));
         let batches: Vec<CodeBatchId> = self.code_batches.iter().map(|row| row.batch).collect();
         self.code_uses.retain(|row| batches.contains(&row.code.batch));
@@ -104,6 +110,21 @@ pub struct StepRow {
     pub kind: StepKind,
     /// By which order, if by one.
     pub order: Option<OrderId>,
+}
+
+/// A pack on a primary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackRow {
+    /// Where it was found.
+    pub primary: PrimaryId,
+    /// Where the topology wants its user.
+    pub home: PrimaryId,
+    /// Whose.
+    pub user: UserId,
+    /// The request that made it.
+    pub request: RequestId,
+    /// How many coupons of which templates; empty: it cannot be read.
+    pub items: Vec<(TemplateId, u8)>,
 }
 
 /// A batch of exchange codes in meta.

@@ -1,11 +1,16 @@
-//! Beside the claims: a bulk job over a list and races for exchange codes, each with a template of its own, in the same runs.
-//! Events and the patrol are on in every proxy; coupons of the job's template live for a few seconds only.
+//! Beside the claims: a bulk job over a list and races for exchange codes, each with a template of its own, and packs of all of the
+//! run's templates, in the same runs. Events and the patrol are on in every proxy; coupons of the job's template live for a few
+//! seconds only.
 //!
-//! - `bulk`: the job is submitted, submitted again, paused, resumed, at times cancelled. `codes`: users race for codes.
+//! - `bulk`: the job is submitted, submitted again, paused, resumed, at times cancelled. `codes`: users race for codes. `packs`: some
+//!   of the same users want packs.
+//! - `asking`: many who ask until the answer is definite.
 //! - `stillness`: after healing, until everything was told and what is over is written down.
 
+mod asking;
 mod bulk;
 mod codes;
+mod packs;
 mod stillness;
 
 use std::sync::Arc;
@@ -16,7 +21,8 @@ use scrip_client::{Client, Template, TemplateDefinition, TemplateId, Validity, m
 pub(super) use self::stillness::{Still, still};
 
 use self::bulk::Job;
-use self::codes::Codes;
+use self::codes::{Codes, racer};
+use self::packs::{Packs, Rivals};
 use super::recorder::Recorder;
 use super::{Error, RunSpec};
 use crate::history::{History, TemplateFact};
@@ -33,18 +39,25 @@ pub(super) struct Beside {
     listed: Template,
     job: Job,
     codes: Codes,
+    packs: Packs,
+    rate: u32,
 }
 
 impl Beside {
-    /// Templates and codes, before anything breaks. `seed`: of what is random.
-    pub(super) async fn prepare(client: &Client, spec: &RunSpec, seed: u64) -> Result<Self, Error> {
+    /// Templates and codes, before anything breaks. `main`: what the load claims. `seed`: of what is random.
+    pub(super) async fn prepare(client: &Client, main: TemplateId, spec: &RunSpec, seed: u64) -> Result<Self, Error> {
         let offered = u64::from(spec.rate) * u64::try_from(spec.duration.as_millis()).unwrap_or(u64::MAX) / 1_000;
         let users = (offered * LISTED_PERCENT / 100).clamp(100, 5_000);
         // Every other run the list is longer than the stock.
         let total = if seed.is_multiple_of(2) { users - users / 20 } else { users + users / 10 };
-        let listed = publish(client, "listed", total, 1, SHORT_S).await?;
-        let codes = Codes::prepare(client, offered, seed).await?;
-        Ok(Self { job: Job::new(listed.template, users, spec.duration, seed), listed, codes })
+        // What most packs take leaves it so.
+        let packed = packs::wanted(offered);
+        let listed = publish(client, "listed", total + packed / 2, 1, SHORT_S).await?;
+        let codes = Codes::prepare(client, offered, packed, seed).await?;
+        let job = Job::new(listed.template, users, spec.duration, seed);
+        let rivals = Rivals { listed: job.users().to_vec(), racers: (0..codes.racers()).map(racer).collect() };
+        let packs = Packs::new([main, listed.template, codes.template().template], rivals, offered, seed);
+        Ok(Self { job, listed, codes, packs, rate: spec.rate })
     }
 
     /// Its templates.
@@ -59,14 +72,25 @@ impl Beside {
 
     /// For as long as there is load.
     pub(super) async fn run(&self, clients: &[Client], recorder: &Arc<Recorder>, duration: Duration) {
-        tokio::join!(self.job.run(clients, recorder, duration), self.codes.run(clients, recorder, duration));
+        tokio::join!(
+            self.job.run(clients, recorder, duration),
+            self.codes.run(clients, recorder, duration),
+            self.packs.run(clients, recorder, duration, self.rate)
+        );
     }
 
-    /// After healing: the job comes to its end, and every code is used up. Returns what did not come to its end.
+    /// After healing: no pack is in doubt, the job comes to its end, and every code is used up. Returns what did not come to its
+    /// end.
     pub(super) async fn finish(&self, client: &Client, recorder: &Arc<Recorder>) -> Vec<String> {
-        let mut problems = self.job.finish(client, recorder).await;
+        let mut problems = self.packs.finish(client, recorder).await;
+        problems.extend(self.job.finish(client, recorder).await);
         problems.extend(self.codes.finish(client, recorder).await);
         problems
+    }
+
+    /// When everything is sold: is what packs were told still true? Returns what did not come to its end.
+    pub(super) async fn ask_again(&self, client: &Client, recorder: &Arc<Recorder>) -> Vec<String> {
+        self.packs.ask_again(client, recorder).await
     }
 }
 

@@ -48,6 +48,9 @@ pub(super) async fn finish(
         sell_out(client, recorder, template, &mut problems).await?;
     }
     ask_again(client, recorder).await;
+    if let Some(beside) = beside {
+        problems.extend(beside.ask_again(client, recorder).await);
+    }
     Ok(problems)
 }
 
@@ -56,9 +59,9 @@ async fn resolve(client: &Client, recorder: &Recorder, problems: &mut Vec<String
     let deadline = Instant::now() + RESOLVE_LIMIT;
     loop {
         let history = recorder.history();
-        // Who claims by code is looked after with the codes.
-        let open = oracle::undecided(&history).into_iter().filter(|request| history.code_of(*request).is_none());
-        let open: Vec<RequestIndex> = open.collect();
+        // Who claims by code is looked after with the codes, who claims a pack with the packs.
+        let open: Vec<RequestIndex> =
+            oracle::undecided(&history).into_iter().filter(|request| is_by_itself(&history, *request)).collect();
         if open.is_empty() {
             return;
         }
@@ -136,8 +139,11 @@ async fn sell_out(
 
 /// Some requests with a coupon and some without: sent again, and asked about.
 async fn ask_again(client: &Client, recorder: &Arc<Recorder>) {
-    let sample = sample(&recorder.history());
-    send(client, recorder, &sample, false).await;
+    let history = recorder.history();
+    let sample = sample(&history);
+    // Packs are sent again as packs; what became of each of their coupons can be asked.
+    let plain: Vec<RequestIndex> = sample.iter().copied().filter(|request| is_by_itself(&history, *request)).collect();
+    send(client, recorder, &plain, false).await;
     let mut asking = JoinSet::new();
     for request in sample {
         if asking.len() >= QUESTIONS_MAX {
@@ -164,6 +170,11 @@ fn sample(history: &History) -> Vec<RequestIndex> {
         numbers.into_iter().step_by(step).map(RequestIndex).collect::<Vec<_>>()
     };
     [of(true), of(false)].concat()
+}
+
+/// A plain claim, which can be sent under its request id.
+fn is_by_itself(history: &History, request: RequestIndex) -> bool {
+    history.code_of(request).is_none() && !history.is_of_pack(request)
 }
 
 /// The most that the proxies serve, measured with one client.

@@ -181,10 +181,8 @@ impl Driver {
     }
 
     fn new_request(&mut self) -> (RequestIndex, UserId) {
-        // A stride that is prime to the number of tails: users of all tails in turn, in no order.
-        let number = self.users * self.count as u64 + self.number as u64;
+        let user = user(self.users * self.count as u64 + self.number as u64);
         self.users += 1;
-        let user = UserId(FIRST_USER + number.wrapping_mul(7_919) % 4_000_000_000);
         (self.recorder.request(user, RequestId(self.random.random())), user)
     }
 
@@ -192,6 +190,12 @@ impl Driver {
         let index = self.random.random_range(0..self.recent.len().max(1));
         self.recent.get(index).copied()
     }
+}
+
+/// The users of the load, in the order in which they first claim.
+pub(super) fn user(number: u64) -> UserId {
+    // A stride that is prime to the number of tails: users of all tails in turn, in no order.
+    UserId(FIRST_USER + number.wrapping_mul(7_919) % 4_000_000_000)
 }
 
 /// Asks what became of a request, and writes the answer down.

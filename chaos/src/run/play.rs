@@ -46,7 +46,7 @@ pub(super) async fn play(
     let direct = bed.direct_client().await?;
     let template = publish_for(&direct, scenario, spec).await?;
     let overload = scenario.offered == Offered::ThreeTimesThePeak;
-    let beside = if overload { None } else { Some(Beside::prepare(&direct, spec, seed).await?) };
+    let beside = if overload { None } else { Some(Beside::prepare(&direct, template.template, spec, seed).await?) };
     let mut clients = Vec::new();
     for number in 0..usize::from(spec.clients) {
         clients.push(bed.client(number, spec, !overload).await?);

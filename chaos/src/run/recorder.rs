@@ -1,5 +1,7 @@
 //! Everything that happens, written down as it happens: the history, a sample of each answer, and what is wrong at once.
 
+mod pack;
+
 use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::Mutex;

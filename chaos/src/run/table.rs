@@ -20,11 +20,12 @@ pub(super) fn print(screen: &Screen, report: &ScenarioReport, briefly: bool) {
     let (name, seed) = (report.name, report.seed);
     screen.line(&format!(
         "{name} (seed {seed}): {verdict}; {faults} faults, {sends} sends, {} in doubt, {} asked, {coupons} of {} units, \
-         {} lost by fail-over; {} results of a job, {} uses of codes, {} steps, {} events; {seconds:.1} s",
+         {} lost by fail-over; {} packs, {} results of a job, {} uses of codes, {} steps, {} events; {seconds:.1} s",
         grouped(counts.told_unknown + counts.unanswered),
         grouped(counts.asks),
         grouped(counts.total_stock),
         grouped(counts.excused),
+        grouped(counts.packs),
         grouped(counts.bulk_results),
         grouped(counts.code_uses),
         grouped(counts.steps),
@@ -108,12 +109,14 @@ pub(super) fn sum(screen: &Screen, report: &Report) {
     let faults: usize = report.scenarios.iter().map(|s| s.schedule.len()).sum();
     let total = |of: fn(&ScenarioReport) -> u64| grouped(report.scenarios.iter().map(of).sum());
     screen.line(&format!(
-        "\n{} runs, {} faults, {} sends, {} in doubt and asked about, {} coupons; {} of {budgets} budgets met",
+        "\n{} runs, {} faults, {} sends, {} in doubt and asked about, {} coupons, {} packs; {} of {budgets} budgets \
+         met",
         report.scenarios.len(),
         grouped(faults as u64),
         total(|s| s.counts.sends),
         total(|s| s.counts.told_unknown + s.counts.unanswered),
         total(|s| s.counts.coupons),
+        total(|s| s.counts.packs),
         budgets - missed,
     ));
     for failed in &report.failed {

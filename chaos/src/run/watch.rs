@@ -115,7 +115,8 @@ impl Watch {
         }
     }
 
-    fn wrong(&mut self, text: String) {
+    /// Something that is wrong for sure.
+    pub(super) fn wrong(&mut self, text: String) {
         if self.violations.len() < KEPT {
             self.violations.push(text);
         }

@@ -43,6 +43,11 @@ impl Job {
         Self { request: mint_request_id(), new, users: (0..users).map(user).collect(), seed }
     }
 
+    /// Who is on the list.
+    pub(super) fn users(&self) -> &[UserId] {
+        &self.users
+    }
+
     /// Until the load ends.
     pub(super) async fn run(&self, clients: &[Client], recorder: &Arc<Recorder>, duration: Duration) {
         recorder.job(BulkFact {

@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
+use super::asking::Asking;
 use super::publish_lasting;
 use crate::history::{CodeFact, CodeRef, RequestIndex, Told};
 use crate::run::Error;
@@ -26,7 +27,7 @@ const LAST_USER: u64 = 4_500_000_000;
 const LIMIT: u32 = 3;
 /// Uses of a code of the second batch.
 const USES: u32 = 5;
-/// Units beyond the uses.
+/// Units beyond the uses, and those that packs want.
 const SPARE: u64 = 20;
 /// One claim by code for so many claims.
 const SHARE: u64 = 10;
@@ -48,12 +49,13 @@ pub(super) struct Codes {
 }
 
 impl Codes {
-    /// A batch of single-use codes, and one of codes that several can use. `offered`: claims of the run.
-    pub(super) async fn prepare(client: &Client, offered: u64, seed: u64) -> Result<Self, Error> {
+    /// A batch of single-use codes, and one of codes that several can use. `offered`: claims of the run; `packed`: units
+    /// for others.
+    pub(super) async fn prepare(client: &Client, offered: u64, packed: u64, seed: u64) -> Result<Self, Error> {
         let claims = (offered / SHARE).clamp(60, 3_000);
         // Far below 2^32.
         let (single, several) = ((claims / 4) as u32, (claims / 40).max(2) as u32);
-        let total = u64::from(single) + u64::from(several * USES) + SPARE;
+        let total = u64::from(single) + u64::from(several * USES) + SPARE + packed;
         let template = publish_lasting(client, "coded", total, LIMIT).await?;
         let create = |count, uses| {
             let new = NewCodeBatch { uses, ..NewCodeBatch::new(template.template, count) };
@@ -80,6 +82,11 @@ impl Codes {
         &self.template
     }
 
+    /// How many users race.
+    pub(super) fn racers(&self) -> u64 {
+        self.claims / 3
+    }
+
     /// Until the load ends.
     pub(super) async fn run(&self, clients: &[Client], recorder: &Arc<Recorder>, duration: Duration) {
         for CodeBatch { batch, request_id, new, .. } in self.batches {
@@ -92,7 +99,7 @@ impl Codes {
         for number in 0..self.claims {
             let open = (number as usize * self.codes.len() / self.claims as usize) + random.random_range(0..OPEN_CODES);
             let (code, text) = &self.codes[open.min(self.codes.len() - 1)];
-            let user = UserId(FIRST_USER + random.random_range(0..self.claims / 3) * 7_919);
+            let user = racer(random.random_range(0..self.racers()));
             let again = if random.random_bool(0.2) { 2 } else { 1 };
             let request = self.request(recorder, *code, user);
             for _ in 0..again {
@@ -137,32 +144,13 @@ impl Codes {
             asking.add(async move { use_up(&client, &recorder, (code, &text), &users).await }).await;
         }
         asking.end().await;
-        asking.problems
+        asking.problems()
     }
 }
 
-/// Many who ask, some at a time.
-#[derive(Debug, Default)]
-struct Asking {
-    tasks: JoinSet<Option<String>>,
-    problems: Vec<String>,
-}
-
-impl Asking {
-    async fn add(&mut self, task: impl Future<Output = Option<String>> + Send + 'static) {
-        if self.tasks.len() >= CLAIMS_MAX
-            && let Some(Ok(problem)) = self.tasks.join_next().await
-        {
-            self.problems.extend(problem);
-        }
-        self.tasks.spawn(task);
-    }
-
-    async fn end(&mut self) {
-        while let Some(ended) = self.tasks.join_next().await {
-            self.problems.extend(ended.ok().flatten());
-        }
-    }
+/// One of those who race.
+pub(super) fn racer(number: u64) -> UserId {
+    UserId(FIRST_USER + number * 7_919)
 }
 
 /// New users take what is left of a code, until one is told that it is used up.
