@@ -3,12 +3,13 @@
 //! [`check`] is a pure function of a [`History`] and a [`StoresView`]; [`StoresView::read`] reads every store directly,
 //! past the proxies. The stores must be at rest while they are read.
 //!
-//! - `view`: what the stores hold. `read`: reading it. `sql`: every query.
+//! - `view`: what the stores hold. `read`: reading it. `archive`: what is in files. `sql`: every query.
 //! - `told`: what the history says of each request. `loss`: what a fail-over may have taken, which is all that is excused.
 //! - `stores`, `answers`, `operations`, `deeds`, `packs`, `bulk`, `codes`, `events`: the checks. `verdict`: what comes out.
 //! - `derived`: the request ids that no caller minted.
 
 mod answers;
+mod archive;
 mod bulk;
 mod codes;
 mod deeds;
@@ -27,6 +28,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::archive::parts;
 pub(crate) use self::derived::of_pack;
 pub use self::events::untold;
 pub use self::read::ReadError;

@@ -3,7 +3,8 @@
 //!
 //! - `spec`: what to run. `scenario`, `scenarios`: what there is. `fault`, `schedule`: what breaks when, as data.
 //! - `bed`: servers, proxies and clients, with a link between any two. `strike`, `operator`: faults carried out.
-//! - `load`: an open loop of claims. `beside`: packs, a bulk job and codes. `consumer`: reads every event. `recorder`: everything written down. `watch`: cheap invariants, with every answer.
+//! - `load`: an open loop of claims. `beside`: packs, a bulk job, codes, and a template that is archived. `consumer`: reads every
+//!   event. `recorder`: everything written down. `watch`: cheap invariants, with every answer.
 //! - `play`: one scenario. `finish`: after healing, doubt is resolved, the rest is sold, callers ask again.
 //! - `felt`, `budget`: what callers felt, and what they may. `report`, `table`: the result.
 

@@ -47,7 +47,7 @@ impl Audit {
     }
 }
 
-/// Runs it with the configuration of the first proxy, for so long at most. Dropping the future kills it.
+/// Runs it with the configuration of the first proxy, and the files of the archive if there is one, for so long at most. Dropping the future kills it.
 ///
 /// # Errors
 /// When it gave no report. What is wrong with the stores is in the report.
@@ -60,6 +60,9 @@ pub async fn audit(testbed: &Testbed, proxies: &[ProxyProcess], limit: Duration)
     drop(std::fs::remove_file(&report));
     let mut command = Command::new(binary);
     command.arg("audit").arg("--config").arg(testbed.folder().join(format!("{name}.toml")));
+    if testbed.archive_folder().is_dir() {
+        command.arg("--archive").arg(testbed.archive_folder());
+    }
     command.arg("--json").arg(&report).stdin(Stdio::null()).kill_on_drop(true);
     let output = timeout(limit, command.output()).await.map_err(|_elapsed| failed("it does not end".to_owned()))?;
     let output = output.map_err(|error| failed(error.to_string()))?;

@@ -97,6 +97,7 @@ enum ActionLine {
     Stock { units: i64, operation_id: String },
     Pause,
     Resume,
+    Close,
 }
 
 #[derive(Serialize)]
@@ -231,6 +232,7 @@ fn operation_line(operation: &Operation) -> Line {
         Action::Stock { units, id } => ActionLine::Stock { units, operation_id: id.to_string() },
         Action::Pause => ActionLine::Pause,
         Action::Resume => ActionLine::Resume,
+        Action::Close => ActionLine::Close,
     };
     let told = match operation.told {
         OperationTold::Nothing => OperationLine::Nothing,

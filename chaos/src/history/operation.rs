@@ -24,6 +24,8 @@ pub enum Action {
     Pause,
     /// Claims are to be served again.
     Resume,
+    /// Claims are to be refused for good.
+    Close,
 }
 
 /// What an operator was told.
@@ -104,6 +106,12 @@ impl History {
             operation.told = told;
             operation.answered_at_us = micros(at);
         }
+    }
+
+    /// Whether somebody wanted a template closed for good.
+    pub fn is_closed(&self, template: TemplateId) -> bool {
+        let closes = |operation: &Operation| operation.template == template && operation.action == Action::Close;
+        self.operations.iter().any(closes)
     }
 
     /// The operations, by number.

@@ -45,7 +45,7 @@ impl Told {
     /// What the client's result of a pack means for each of its coupons; none: the answer holds other coupons than the pack.
     ///
     /// A refusal is about one template. What is said of that one is no word on the others: of them there will be no coupon
-    /// either, or, where others may see it otherwise (a pause, the end of a day), nothing was decided.
+    /// either, or, where it may pass (a pause, the end of a day), nothing was decided.
     pub fn of_pack(result: &Result<Vec<Coupon>, ClaimPackError>, pack: &PackFact) -> Option<Vec<Self>> {
         match result {
             Ok(coupons) => {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use scrip_client::{TemplateId, UserId};
 
 use super::told::{Request, Requests};
-use crate::history::{self, History, PackFact};
+use crate::history::{self, History};
 
 /// Coupons that may be gone, and the users whose numbers that frees again.
 pub(super) struct Losses<'a> {
@@ -22,11 +22,6 @@ impl<'a> Losses<'a> {
         let lost = requests.sent().filter(|(number, told)| losses.may_be_lost(&history.requests()[*number], told));
         losses.users =
             lost.map(|(number, _)| (history.requests()[number].user, history.requests()[number].template)).collect();
-        // A limit that a pack had reached for one template is reached for all of it.
-        let is_lost = |pack: &&PackFact| pack.templates().any(|template| losses.users.contains(&(pack.user, template)));
-        let packs = history.packs().iter().filter(is_lost);
-        let of_packs: Vec<_> = packs.flat_map(|pack| pack.templates().map(|template| (pack.user, template))).collect();
-        losses.users.extend(of_packs);
         losses
     }
 

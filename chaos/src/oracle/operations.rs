@@ -70,14 +70,21 @@ impl Change {
     }
 }
 
+/// Refused as paused or closed only after somebody wanted it so.
 fn pauses(verdict: &mut Verdict, history: &History) {
-    let is_pause = |operation: &&Operation| operation.action == Action::Pause;
+    for (action, code) in [(Action::Pause, Code::TemplatePaused), (Action::Close, Code::TemplateClosed)] {
+        refused_after(verdict, history, action, code);
+    }
+}
+
+fn refused_after(verdict: &mut Verdict, history: &History, action: Action, code: Code) {
+    let is_it = |operation: &&Operation| operation.action == action;
     let mut first: BTreeMap<TemplateId, u64> = BTreeMap::new();
-    for operation in history.operations().iter().filter(is_pause) {
+    for operation in history.operations().iter().filter(is_it) {
         let at_us = first.entry(operation.template).or_insert(operation.sent_at_us);
         *at_us = operation.sent_at_us.min(*at_us);
     }
-    for sent in history.sends().iter().filter(|sent| sent.told == Told::NotApplied(Code::TemplatePaused)) {
+    for sent in history.sends().iter().filter(|sent| sent.told == Told::NotApplied(code)) {
         let asked = &history.requests()[sent.request.0 as usize];
         if first.get(&asked.template).is_none_or(|paused_us| sent.answered_at_us < *paused_us) {
             let text = || format!("request {} of user {}", asked.id, asked.user);

@@ -1,6 +1,7 @@
 //! Reads every store directly.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use mysql_async::prelude::{FromRow, Queryable};
@@ -11,6 +12,7 @@ use scrip_shard_config::{PrimaryId, ShardId, SubStock, Tail, Topology, stock_key
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::archive;
 use super::sql;
 use super::view::{
     CodeBatchRow, CodeUseRow, CouponRow, LedgerRow, PackRow, ServerSettings, StepRow, StockRow, StoresView,
@@ -47,6 +49,7 @@ struct Part {
     coupons: Vec<(u64, u32, u16, [u8; 16], u16)>,
     steps: Vec<StepColumns>,
     packs: Vec<(u64, [u8; 16], String)>,
+    archived: Vec<archive::Line>,
     uses: Vec<(u32, u32, u32, u64)>,
     ledgers: Vec<(u32, u16, u64)>,
     variables: HashMap<String, String>,
@@ -60,8 +63,8 @@ impl StoresView {
     pub async fn read(testbed: &Testbed, topology: &Topology) -> Result<Self, ReadError> {
         let mut parts = JoinSet::new();
         for (primary, database) in topology.primaries.iter().zip(testbed.primaries()) {
-            let (id, database) = (primary.id, database.clone());
-            parts.spawn(async move { read_primary(&database).await.map(|part| (id, part)) });
+            let (id, database, folder) = (primary.id, database.clone(), testbed.archive_folder());
+            parts.spawn(async move { read_primary(&database, folder).await.map(|part| (id, part)) });
         }
         let mut view = Self::default();
         while let Some(part) = parts.join_next().await {
@@ -85,6 +88,7 @@ impl StoresView {
                 seq: u32::from(seq),
                 request: RequestId(request),
                 sub_stock: SubStock(sub_stock),
+                archived: false,
             })
         };
         let ledger = |&(template, sub_stock, issued): &(u32, u16, u64)| {
@@ -93,6 +97,11 @@ impl StoresView {
         };
         self.coupons.extend(part.coupons.iter().filter_map(coupon));
         self.steps.extend(part.steps.iter().filter_map(step));
+        for line in &part.archived {
+            let home = topology.primary_of(Tail::of_user(line.user));
+            self.coupons.extend(line.coupon(id, home));
+            self.steps.extend(line.steps());
+        }
         let pack = |(user, request, items): &(u64, [u8; 16], String)| PackRow {
             primary: id,
             home: topology.primary_of(Tail::of_user(*user)),
@@ -182,9 +191,11 @@ pub(crate) fn shard_index(topology: &Topology, shard: ShardId) -> usize {
     topology.shards.iter().position(|other| other.id == shard).unwrap_or_default()
 }
 
-async fn read_primary(database: &Database) -> Result<Part, ReadError> {
+async fn read_primary(database: &Database, archive: PathBuf) -> Result<Part, ReadError> {
     let mut connection = connect(database).await?;
+    let files: Vec<String> = rows(database, &mut connection, sql::ARCHIVE_FILES).await?;
     let part = Part {
+        archived: archive::read(archive, files).await.map_err(|problem| failed(database, problem))?,
         coupons: rows(database, &mut connection, sql::COUPONS).await?,
         steps: rows(database, &mut connection, sql::STEPS).await?,
         packs: rows(database, &mut connection, sql::PACKS).await?,

@@ -3,6 +3,7 @@
 pub(super) const COUPONS: &str = "SELECT user_id, template_id, seq, request_id, sub_stock FROM coupon";
 pub(super) const STEPS: &str = "SELECT user_id, template_id, seq, step, kind, order_id FROM coupon_step";
 pub(super) const PACKS: &str = "SELECT user_id, request_id, items FROM pack";
+pub(super) const ARCHIVE_FILES: &str = "SELECT name FROM archive_file";
 pub(super) const CODE_USES: &str = "SELECT batch_id, code_index, use_no, user_id FROM code_use";
 pub(super) const CODE_BATCHES: &str =
     "SELECT batch_id, create_request_id, template_id, count, uses FROM meta_code_batch";

@@ -19,7 +19,8 @@ pub(super) fn check(verdict: &mut Verdict, history: &History, view: &StoresView,
     ledgers(verdict, &coupons, &issued);
     let issued = sums(issued.into_iter().map(|((_, template, sub_stock), issued)| ((template, sub_stock), issued)));
     sub_stocks(verdict, view, &issued);
-    totals(verdict, view, &issued, circumstances);
+    totals(verdict, history, view, &issued, circumstances);
+    archived(verdict, history, view);
     users(verdict, history, view);
     servers(verdict, view);
 }
@@ -63,7 +64,13 @@ fn sub_stocks(verdict: &mut Verdict, view: &StoresView, issued: &BTreeMap<StockK
     }
 }
 
-fn totals(verdict: &mut Verdict, view: &StoresView, issued: &BTreeMap<StockKey, u64>, circumstances: Circumstances) {
+fn totals(
+    verdict: &mut Verdict,
+    history: &History,
+    view: &StoresView,
+    issued: &BTreeMap<StockKey, u64>,
+    circumstances: Circumstances,
+) {
     let coupons = sums(view.coupons.iter().map(|row| (row.template, 1)));
     verdict.counts.coupons = view.coupons.len() as u64;
     verdict.counts.issued = issued.values().sum();
@@ -72,7 +79,8 @@ fn totals(verdict: &mut Verdict, view: &StoresView, issued: &BTreeMap<StockKey, 
         let of_template = |key: &StockKey| key.0 == template;
         let issued: u64 = issued.iter().filter(|(key, _)| of_template(key)).map(|(_, issued)| issued).sum();
         let coupons = coupons.get(&template).copied().unwrap_or(0);
-        let unsold = total.saturating_sub(issued);
+        // Nobody can claim what is closed.
+        let unsold = if history.is_closed(template) { 0 } else { total.saturating_sub(issued) };
         verdict.counts.total_stock += total;
         verdict.counts.unsold += unsold;
         let numbers = || format!("template {template}: total {total}, issued {issued}, coupons {coupons}");
@@ -82,12 +90,22 @@ fn totals(verdict: &mut Verdict, view: &StoresView, issued: &BTreeMap<StockKey, 
         if row.sold_out && issued < total {
             verdict.add(Kind::SoldOutTooSoon, || format!("meta says sold out; {}", numbers()));
         }
-        if circumstances.demand_exceeds_stock && issued < total {
+        if circumstances.demand_exceeds_stock && unsold > 0 {
             verdict.add(Kind::Unsold, numbers);
         }
         let allotted: u64 = view.sub_stocks.iter().filter(|s| s.template == template).map(|s| s.allotment).sum();
         if allotted != total {
             verdict.add(Kind::AllotmentsDiffer, || format!("template {template}: total {total}, allotted {allotted}"));
+        }
+    }
+}
+
+/// Only what is closed for good leaves the tables.
+fn archived(verdict: &mut Verdict, history: &History, view: &StoresView) {
+    for row in view.coupons.iter().filter(|row| row.archived) {
+        verdict.counts.archived += 1;
+        if !history.is_closed(row.template) {
+            verdict.add(Kind::ArchivedTooSoon, || format!("{row:?}"));
         }
     }
 }

@@ -77,6 +77,7 @@ fn coupon(user: u8, primary: u16, sub_stock: u16) -> CouponRow {
         seq: 1,
         request: RequestId([user; 16]),
         sub_stock: SubStock(sub_stock),
+        archived: false,
     }
 }
 
@@ -257,6 +258,7 @@ fn promise_6_not_applied_means_not_applied() {
     );
 }
 
+mod archive;
 mod beside;
 mod bulk;
 mod codes;

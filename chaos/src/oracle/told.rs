@@ -27,6 +27,8 @@ pub(super) struct Request {
     /// When the last "sold out" or "limit reached" came: what is under way then will not be applied.
     settled_us: Option<u64>,
     sold_out_us: Option<u64>,
+    /// When the last refusal came that says that it is over with the template.
+    ended_us: Option<u64>,
     limit_reached: bool,
     /// When the last send left that brought no definite answer.
     doubt_sent_us: Option<u64>,
@@ -47,6 +49,7 @@ impl Request {
         refused_sent_us: None,
         settled_us: None,
         sold_out_us: None,
+        ended_us: None,
         limit_reached: false,
         doubt_sent_us: None,
         in_doubt: false,
@@ -84,7 +87,8 @@ impl Request {
 
     /// Neither a coupon nor a refusal by the rules after the last send that is in doubt.
     pub(super) fn is_undecided(&self) -> bool {
-        self.coupon.is_none() && self.doubt_sent_us.is_some_and(|sent_us| self.refused_us < Some(sent_us))
+        let refused_us = self.refused_us.max(self.ended_us);
+        self.coupon.is_none() && self.doubt_sent_us.is_some_and(|sent_us| refused_us < Some(sent_us))
     }
 
     /// The coupon was not found by somebody who asked when it was known.
@@ -116,11 +120,13 @@ impl Request {
                 self.settled_us = self.settled_us.max(Some(sent.answered_at_us));
             }
             Code::SoldOut => self.sold_out_us = self.sold_out_us.max(Some(sent.answered_at_us)),
+            Code::TemplateClosed | Code::ClaimEnded => self.ended_us = self.ended_us.max(Some(sent.answered_at_us)),
             _ => {}
         }
-        // Proxies see a pause, and the end of a day, one after the other: of two sends at once, one may be refused and the
-        // other granted.
-        if !matches!(code, Code::TemplatePaused | Code::DailyLimitReached) {
+        // Proxies see a pause, and the end of a day or of a template, one after the other: of two sends at once, one may be
+        // refused and the other granted.
+        let is_seen_later = matches!(code, Code::TemplatePaused | Code::DailyLimitReached);
+        if !is_seen_later && !matches!(code, Code::TemplateClosed | Code::ClaimEnded) {
             self.refused_us = self.refused_us.max(Some(sent.answered_at_us));
         }
         self.refused_sent_us = self.refused_sent_us.max(Some(sent.sent_at_us));

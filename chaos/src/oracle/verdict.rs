@@ -56,8 +56,10 @@ pub enum Kind {
     TotalDiffers,
     /// Two answers to one change of stock differ.
     ChangesDiffer,
-    /// A claim was refused because the template was paused, and nobody had paused it.
+    /// A claim was refused because the template was paused or closed, and nobody had paused or closed it.
     PausedByNobody,
+    /// A coupon of a template that nobody had closed is in the archive.
+    ArchivedTooSoon,
     /// The steps of a coupon are not numbered 1, 2, ...
     StepGap,
     /// A coupon was redeemed while an order had used it.
@@ -120,7 +122,7 @@ impl Kind {
             Self::LimitExceeded | Self::SeqGap | Self::Misplaced | Self::StepGap => 4,
             Self::UsesDiffer => 4,
             Self::Missing | Self::LedgerDiffers | Self::NotDurable | Self::StepMissing => 5,
-            Self::EventMissing => 5,
+            Self::EventMissing | Self::ArchivedTooSoon => 5,
             Self::AppliedAfterAll | Self::Undecided | Self::TotalDiffers | Self::PausedByNobody => 6,
             Self::StepAfterAll | Self::PackAfterAll => 6,
         }
@@ -150,7 +152,8 @@ impl Kind {
             Self::Undecided => "a request that was followed up is in doubt",
             Self::TotalDiffers => "the total is not what operators were told",
             Self::ChangesDiffer => "a repeated change of stock got another answer",
-            Self::PausedByNobody => "refused as paused, and nobody had paused",
+            Self::PausedByNobody => "refused as paused or closed, and nobody had paused or closed",
+            Self::ArchivedTooSoon => "a coupon is archived, and nobody had closed its template",
             Self::StepGap => "the steps of a coupon have a gap",
             Self::UsedTwice => "a coupon was used while an order had used it",
             Self::StepMissing => "an acknowledged step of an order is missing",
@@ -203,8 +206,10 @@ pub struct Counts {
     pub primaries: u64,
     /// Units of all templates.
     pub total_stock: u64,
-    /// Coupons on all primaries.
+    /// Coupons on all primaries, and in the archive.
     pub coupons: u64,
+    /// Those of them that are in the archive.
+    pub archived: u64,
     /// Units that the ledgers say were issued.
     pub issued: u64,
     /// Units that the shards would still hand out.

@@ -13,9 +13,9 @@ pub struct StoresView {
     pub templates: Vec<TemplateRow>,
     /// Of meta.
     pub sub_stocks: Vec<SubStockRow>,
-    /// Of all primaries.
+    /// Of all primaries, and of the files of the archive.
     pub coupons: Vec<CouponRow>,
-    /// Of all primaries.
+    /// Of all primaries, and of the files of the archive.
     pub steps: Vec<StepRow>,
     /// Of all primaries.
     pub packs: Vec<PackRow>,
@@ -76,7 +76,7 @@ pub struct SubStockRow {
     pub epoch: u64,
 }
 
-/// A coupon on a primary.
+/// A coupon on a primary, or in a file of its archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CouponRow {
     /// Where it was found.
@@ -93,6 +93,8 @@ pub struct CouponRow {
     pub request: RequestId,
     /// Where its unit came from.
     pub sub_stock: SubStock,
+    /// It is in a file that its primary has registered, and not in the table.
+    pub archived: bool,
 }
 
 /// A step in the log of a coupon.

@@ -1,6 +1,7 @@
 //! What is broken: servers, proxies with links of their own, and clients with links of their own.
 
 use std::collections::HashMap;
+use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -23,6 +24,9 @@ retention = "10min"
 enabled = true
 round_interval = "500ms"
 remind_before = ["1s"]
+archive_directory = "archive"
+archive_after = "2s"
+archive_rows = 20
 "#;
 
 /// A deployment in which any two parties can be cut off from each other.
@@ -56,6 +60,8 @@ impl Bed {
         let testbed = Arc::new(Testbed::start(testbed_spec).await?);
         testbed.migrate(&ProxySpec::new("migrate")).await?;
         let config = with_everything_on(&spec.proxy_config)?;
+        let folder = testbed.archive_folder();
+        fs::create_dir(&folder).map_err(|source| Error::Write { path: folder, source })?;
         let (mut proxies, mut links) = (Vec::new(), Vec::new());
         for number in 0..spec.proxies {
             let proxy_spec = ProxySpec::new(format!("proxy-{number}")).with_config(&config);

@@ -1,9 +1,9 @@
 //! Beside the claims: a bulk job over a list and races for exchange codes, each with a template of its own, and packs of all of the
 //! run's templates, in the same runs. Events and the patrol are on in every proxy; coupons of the job's template live for a few
-//! seconds only.
+//! seconds only. One more template is closed for good, and archived.
 //!
 //! - `bulk`: the job is submitted, submitted again, paused, resumed, at times cancelled. `codes`: users race for codes. `packs`: some
-//!   of the same users want packs.
+//!   of the same users want packs. `retired`: what is closed is archived.
 //! - `asking`: many who ask until the answer is definite.
 //! - `stillness`: after healing, until everything was told and what is over is written down.
 
@@ -11,6 +11,7 @@ mod asking;
 mod bulk;
 mod codes;
 mod packs;
+mod retired;
 mod stillness;
 
 use std::sync::Arc;
@@ -23,6 +24,8 @@ pub(super) use self::stillness::{Still, still};
 use self::bulk::Job;
 use self::codes::{Codes, racer};
 use self::packs::{Packs, Rivals};
+use self::retired::Retired;
+use super::bed::Bed;
 use super::recorder::Recorder;
 use super::{Error, RunSpec};
 use crate::history::{History, TemplateFact};
@@ -40,6 +43,7 @@ pub(super) struct Beside {
     job: Job,
     codes: Codes,
     packs: Packs,
+    retired: Retired,
     rate: u32,
 }
 
@@ -57,12 +61,13 @@ impl Beside {
         let job = Job::new(listed.template, users, spec.duration, seed);
         let rivals = Rivals { listed: job.users().to_vec(), racers: (0..codes.racers()).map(racer).collect() };
         let packs = Packs::new([main, listed.template, codes.template().template], rivals, offered, seed);
-        Ok(Self { job, listed, codes, packs, rate: spec.rate })
+        let retired = Retired::prepare(client, main, offered, seed).await?;
+        Ok(Self { job, listed, codes, packs, retired, rate: spec.rate })
     }
 
     /// Its templates.
-    pub(super) fn facts(&self) -> [TemplateFact; 2] {
-        [&self.listed, self.codes.template()].map(fact)
+    pub(super) fn facts(&self) -> [TemplateFact; 3] {
+        [&self.listed, self.codes.template(), self.retired.template()].map(fact)
     }
 
     /// The template whose coupons are soon over.
@@ -75,17 +80,29 @@ impl Beside {
         tokio::join!(
             self.job.run(clients, recorder, duration),
             self.codes.run(clients, recorder, duration),
-            self.packs.run(clients, recorder, duration, self.rate)
+            self.packs.run(clients, recorder, duration, self.rate),
+            self.retired.run(clients, recorder, duration)
         );
     }
 
-    /// After healing: no pack is in doubt, the job comes to its end, and every code is used up. Returns what did not come to its
+    /// After healing: a template is closed, no pack is in doubt, the job comes to its end, and every code is used up. Returns what did not come to its
     /// end.
     pub(super) async fn finish(&self, client: &Client, recorder: &Arc<Recorder>) -> Vec<String> {
-        let mut problems = self.packs.finish(client, recorder).await;
+        let mut problems = self.retired.finish(client, recorder).await;
+        problems.extend(self.packs.finish(client, recorder).await);
         problems.extend(self.job.finish(client, recorder).await);
         problems.extend(self.codes.finish(client, recorder).await);
         problems
+    }
+
+    /// When what was closed is archived: is what its users were told still true? Returns what did not come to its end.
+    pub(super) async fn archived(
+        &self,
+        bed: &Bed,
+        client: &Client,
+        recorder: &Arc<Recorder>,
+    ) -> Result<Vec<String>, Error> {
+        self.retired.archived(bed, client, recorder).await
     }
 
     /// When everything is sold: is what packs were told still true? Returns what did not come to its end.

@@ -44,7 +44,8 @@ pub(super) async fn finish(
     }
     withdraw_most(client, recorder).await?;
     // Those beside it first: the coupons of one are over soon after.
-    for template in recorder.templates().into_iter().rev() {
+    let history = recorder.history();
+    for template in recorder.templates().into_iter().rev().filter(|template| !history.is_closed(*template)) {
         sell_out(client, recorder, template, &mut problems).await?;
     }
     ask_again(client, recorder).await;
@@ -89,7 +90,8 @@ async fn withdraw_most(client: &Client, recorder: &Recorder) -> Result<(), Error
     let rest = total.saturating_sub(known);
     if rest > REST_MAX {
         let units = -i64::try_from(rest - REST_MAX / 2).unwrap_or(i64::MAX);
-        let told = operator::operate(client, recorder, Action::Stock { units, id: mint_request_id() }).await;
+        let action = Action::Stock { units, id: mint_request_id() };
+        let told = operator::operate(client, recorder, recorder.template(), action).await;
         tracing::debug!(?told, "the most of the rest is withdrawn");
     }
     Ok(())
@@ -137,15 +139,23 @@ async fn sell_out(
     }
 }
 
-/// Some requests with a coupon and some without: sent again, and asked about.
+/// Some requests with a coupon and some without.
 async fn ask_again(client: &Client, recorder: &Arc<Recorder>) {
     let history = recorder.history();
-    let sample = sample(&history);
-    // Packs are sent again as packs; what became of each of their coupons can be asked.
-    let plain: Vec<RequestIndex> = sample.iter().copied().filter(|request| is_by_itself(&history, *request)).collect();
+    ask_about(client, recorder, &history, sample(&history)).await;
+}
+
+/// Requests are sent again, and asked about. Packs are sent again as packs; what became of each of their coupons can be asked.
+pub(super) async fn ask_about(
+    client: &Client,
+    recorder: &Arc<Recorder>,
+    history: &History,
+    requests: Vec<RequestIndex>,
+) {
+    let plain: Vec<RequestIndex> = requests.iter().copied().filter(|request| is_by_itself(history, *request)).collect();
     send(client, recorder, &plain, false).await;
     let mut asking = JoinSet::new();
-    for request in sample {
+    for request in requests {
         if asking.len() >= QUESTIONS_MAX {
             asking.join_next().await;
         }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use scrip_client::{Client, mint_request_id};
+use scrip_client::{Client, TemplateId, mint_request_id};
 use tokio::time::sleep;
 
 use super::Error;
@@ -22,7 +22,7 @@ pub(super) async fn give(bed: &Bed, recorder: &Recorder, order: Order) -> Result
         Order::Paused => Action::Pause,
     };
     let client = bed.direct_client().await?;
-    operate(&client, recorder, action).await;
+    operate(&client, recorder, recorder.template(), action).await;
     Ok(())
 }
 
@@ -30,20 +30,25 @@ pub(super) async fn give(bed: &Bed, recorder: &Recorder, order: Order) -> Result
 pub(super) async fn take_back(bed: &Bed, recorder: &Recorder, order: Order) -> Result<(), Error> {
     if order == Order::Paused {
         let client = bed.direct_client().await?;
-        operate(&client, recorder, Action::Resume).await;
+        operate(&client, recorder, recorder.template(), Action::Resume).await;
     }
     Ok(())
 }
 
 /// One call, written down.
-pub(super) async fn operate(client: &Client, recorder: &Recorder, action: Action) -> OperationTold {
-    let template = recorder.template();
-    let operation = recorder.operating(action);
+pub(super) async fn operate(
+    client: &Client,
+    recorder: &Recorder,
+    template: TemplateId,
+    action: Action,
+) -> OperationTold {
+    let operation = recorder.operating(template, action);
     let client = client.with_deadline(DEADLINE);
     let told = match action {
         Action::Stock { units, id } => OperationTold::of_stock(&client.replenish(template, id, units).await),
         Action::Pause => OperationTold::of_status(&client.pause(template).await),
         Action::Resume => OperationTold::of_status(&client.resume(template).await),
+        Action::Close => OperationTold::of_status(&client.close_template(template).await),
     };
     recorder.operated(operation, told);
     told
@@ -61,7 +66,7 @@ pub(super) async fn resolve(client: &Client, recorder: &Recorder) -> Vec<String>
     while !left.is_empty() && Instant::now() < deadline {
         let mut again = Vec::new();
         for action in left {
-            let told = operate(client, recorder, action).await;
+            let told = operate(client, recorder, recorder.template(), action).await;
             last = format!("{told:?}");
             let is_done = match told {
                 OperationTold::Done | OperationTold::Changed { .. } => true,

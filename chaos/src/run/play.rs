@@ -75,6 +75,9 @@ pub(super) async fn play(
         // Only so that the oracle can read it: the verdict on selling out is there.
         bed.testbed.shard(shard).restart(RestartWith::Empty).await?;
     }
+    if let Some(beside) = &beside {
+        problems.extend(beside.archived(bed, &direct, &recorder).await?);
+    }
     let Still { history, view, problems: moving } = still(bed, &recorder, beside.as_ref().map(Beside::short)).await?;
     problems.extend(moving);
     let mut audit = evidence::audit(&bed.testbed, &bed.proxies, evidence::AUDIT_MAX).await?;

@@ -240,13 +240,13 @@ impl Recorder {
         }
     }
 
-    pub(super) fn operating(&self, action: Action) -> OperationIndex {
+    pub(super) fn operating(&self, template: TemplateId, action: Action) -> OperationIndex {
         let mut inner = self.inner.lock();
         let now = self.now();
         if let Action::Stock { units, .. } = action {
-            inner.watch.may_grow(self.template(), units);
+            inner.watch.may_grow(template, units);
         }
-        inner.history.operating(self.template(), action, now)
+        inner.history.operating(template, action, now)
     }
 
     pub(super) fn operated(&self, operation: OperationIndex, told: OperationTold) {

@@ -20,12 +20,13 @@ pub(super) fn print(screen: &Screen, report: &ScenarioReport, briefly: bool) {
     let (name, seed) = (report.name, report.seed);
     screen.line(&format!(
         "{name} (seed {seed}): {verdict}; {faults} faults, {sends} sends, {} in doubt, {} asked, {coupons} of {} units, \
-         {} lost by fail-over; {} packs, {} results of a job, {} uses of codes, {} steps, {} events; {seconds:.1} s",
+         {} lost by fail-over; {} packs, {} archived, {} results of a job, {} uses of codes, {} steps, {} events; {seconds:.1} s",
         grouped(counts.told_unknown + counts.unanswered),
         grouped(counts.asks),
         grouped(counts.total_stock),
         grouped(counts.excused),
         grouped(counts.packs),
+        grouped(counts.archived),
         grouped(counts.bulk_results),
         grouped(counts.code_uses),
         grouped(counts.steps),

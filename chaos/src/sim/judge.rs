@@ -96,6 +96,7 @@ fn primaries(world: &World, view: &mut StoresView) {
                 seq: u32::from(seq),
                 request: row.request,
                 sub_stock: row.sub_stock,
+                archived: false,
             });
         }
         for (key, log) in &primary.data.steps {

@@ -149,6 +149,11 @@ impl Testbed {
         self.folder.path()
     }
 
+    /// Where proxies archive to whose `patrol.archive_directory` is `archive`. Nobody makes it.
+    pub fn archive_folder(&self) -> PathBuf {
+        self.folder().join("archive")
+    }
+
     /// Starts a further Redis server that replicates the given shard, and waits until it has a full copy.
     ///
     /// # Panics

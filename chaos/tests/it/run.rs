@@ -33,6 +33,7 @@ async fn check(bed: &Arc<Bed>, spec: &RunSpec, name: &str, seed: u64) {
     assert!(report.counts.sends > 200, "{name}: there was load: {:?}", report.counts);
     assert!(report.counts.deed_sends > 10, "{name}: there were orders: {:?}", report.counts);
     assert!(report.counts.packs >= 8, "{name}: there were packs: {:?}", report.counts);
+    assert!(report.counts.archived >= 20, "{name}: a template was archived: {:?}", report.counts);
     assert!(report.counts.bulk_results >= 100, "{name}: a bulk job has ended: {:?}", report.counts);
     assert!(report.counts.code_uses >= 20, "{name}: codes were used: {:?}", report.counts);
     let told = report.counts.coupons + report.counts.bulk_results / 2;

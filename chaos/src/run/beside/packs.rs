@@ -159,7 +159,8 @@ impl Plan {
     }
 }
 
-async fn all_definite(
+/// Each is sent until its answer is definite. Returns what did not come to its end.
+pub(super) async fn all_definite(
     client: &Client,
     recorder: &Arc<Recorder>,
     packs: impl IntoIterator<Item = PackIndex>,
@@ -185,7 +186,7 @@ async fn until_definite(client: &Client, recorder: &Recorder, pack: PackIndex) -
 }
 
 /// One call, written down. Whether its answer is definite; a pause ends.
-async fn send(client: &Client, recorder: &Recorder, pack: PackIndex) -> bool {
+pub(super) async fn send(client: &Client, recorder: &Recorder, pack: PackIndex) -> bool {
     let (sent, wanted) = recorder.sending_pack(pack);
     let result = client.claim_pack(&wanted).await;
     recorder.answered_pack(pack, &sent, &result);
