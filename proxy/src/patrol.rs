@@ -16,7 +16,8 @@
 //! Reminders are made for unused coupons whose end is near: one for each user, template, day of the end and time before it,
 //! in one transaction with its event. Their primary key decides who makes it.
 //!
-//! With a folder for them, it also sees to it that long-dead coupons are archived: see [`crate::archive`].
+//! Stores come in through [`PatrolStore`], so that it also walks over model stores, in simulation. With an [`Archivist`], which knows
+//! real ones only, it also sees to it that long-dead coupons are archived: see [`crate::archive`].
 //!
 //! Clocks of proxies differ. So nothing is written down before [`GRACE`] has passed: an order that was in time by the clock
 //! of its proxy is not told otherwise by a step.
@@ -35,16 +36,15 @@ use scrip_shard_config::{PrimaryId, Tail};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use self::rate::Rate;
-use crate::archive::{Archivist, Settings};
+use crate::archive::Archivist;
 use crate::config;
 use crate::flow::Flow;
 use crate::order::rules::Validity;
 use crate::order::rules::due::due;
 use crate::store::events::Holder;
-use crate::store::mysql::{Beat, MysqlStore, MysqlWriter};
-use crate::store::patrol::{Position, Reminder, ReminderKey, Walked};
+use crate::store::patrol::{PatrolStore, Position, Reminder, ReminderKey, Walked};
 use crate::store::steps::{CouponKey, CouponLog, NewStep};
-use crate::store::{RecordError, RecordStore, RecordWriter, StoreError};
+use crate::store::{RecordError, RecordWriter, StoreError};
 use crate::tasks::Tasks;
 use crate::telemetry::metric::{PATROL_LAST_ROUND, PATROL_LEADS, PATROL_POSITION};
 
@@ -84,11 +84,12 @@ enum Stopped {
 }
 
 /// The patrol of one primary.
-#[derive(Debug)]
-pub struct Patrol {
+struct Patrol<S: PatrolStore> {
     flow: Arc<Flow>,
-    beat: Beat,
-    writer: MysqlWriter,
+    store: S,
+    primary: PrimaryId,
+    writer: S::Writer,
+    /// Its tails, ascending.
     tails: Vec<Tail>,
     settings: config::Patrol,
     owner: String,
@@ -103,39 +104,50 @@ struct Gauges {
     leads: Gauge,
 }
 
-/// Starts a patrol on every primary. `owner`: names this run of this proxy.
-pub fn start(flow: &Arc<Flow>, mysql: &MysqlStore, settings: &config::Patrol, owner: &str, tasks: &Tasks) {
+/// Starts a patrol on every primary. `owner`: names this run of this proxy. `archivist`: what archives there, if anything does.
+pub fn start<S: PatrolStore>(
+    flow: &Arc<Flow>,
+    store: &S,
+    settings: &config::Patrol,
+    owner: &str,
+    archivist: impl Fn(PrimaryId) -> Option<Archivist>,
+    tasks: &Tasks,
+) {
     for primary in &flow.topology.primaries {
-        let mut patrol = Patrol::new(Arc::clone(flow), mysql, primary.id, settings.clone(), owner.to_owned());
-        patrol.archivist = settings.archive_directory.clone().map(|folder| {
-            let settings = Settings { folder, after: settings.archive_after, rows: settings.archive_rows };
-            Archivist::new(Arc::clone(flow), mysql, primary.id, settings)
-        });
-        tasks.spawn(patrol.run());
+        let archivist = archivist(primary.id);
+        let (flow, settings, owner) = (Arc::clone(flow), settings.clone(), owner.to_owned());
+        tasks.spawn(Patrol::new(flow, store.clone(), primary.id, settings, owner, archivist).run());
     }
 }
 
-impl Patrol {
-    fn new(flow: Arc<Flow>, mysql: &MysqlStore, primary: PrimaryId, settings: config::Patrol, owner: String) -> Self {
+impl<S: PatrolStore> Patrol<S> {
+    fn new(
+        flow: Arc<Flow>,
+        store: S,
+        primary: PrimaryId,
+        settings: config::Patrol,
+        owner: String,
+        archivist: Option<Archivist>,
+    ) -> Self {
         let of = |name| gauge!(name, "primary" => primary.to_string());
         let gauges =
             Gauges { position: of(PATROL_POSITION), last_round: of(PATROL_LAST_ROUND), leads: of(PATROL_LEADS) };
         let tails = flow.topology.tails().filter(|(_, of)| *of == primary).map(|(tail, _)| tail).collect();
         // No record lane has this number; it only names the connection in the log.
-        let writer = mysql.writer(primary, u16::MAX);
-        Self { flow, beat: mysql.beat(primary), writer, tails, settings, owner, gauges, archivist: None }
+        let writer = store.writer(primary, u16::MAX);
+        Self { flow, store, primary, writer, tails, settings, owner, gauges, archivist }
     }
 
     /// Serves for ever. Cancelling is a crash: see the table of the module.
     async fn run(mut self) {
         loop {
-            match self.beat.hold(LEASE, &self.owner, LEASE_LASTS).await {
+            match self.store.hold(self.primary, LEASE, &self.owner, LEASE_LASTS).await {
                 Ok(Some(holder)) => {
-                    tracing::info!(primary = %self.beat.primary(), term = holder.term, "patrols");
+                    tracing::info!(primary = %self.primary, term = holder.term, "patrols");
                     self.gauges.leads.set(1.0);
                     loop {
                         let Err(error) = self.walk(&holder).await;
-                        tracing::debug!(primary = %self.beat.primary(), %error, "the patrol pauses");
+                        tracing::debug!(primary = %self.primary, %error, "the patrol pauses");
                         if matches!(error, Stopped::Superseded) {
                             break;
                         }
@@ -144,7 +156,7 @@ impl Patrol {
                     self.gauges.leads.set(0.0);
                 }
                 Ok(None) => {}
-                Err(error) => tracing::debug!(primary = %self.beat.primary(), %error, "no lease to patrol"),
+                Err(error) => tracing::debug!(primary = %self.primary, %error, "no lease to patrol"),
             }
             sleep(LEASE_EVERY).await;
         }
@@ -152,7 +164,7 @@ impl Patrol {
 
     /// Walks for as long as the lease is ours and the primary answers.
     async fn walk(&mut self, holder: &Holder) -> Result<Infallible, Stopped> {
-        let mut position = self.beat.position().await?;
+        let mut position = self.store.position(self.primary).await?;
         if let Some(archivist) = &mut self.archivist {
             archivist.tidy(holder).await?;
             archivist.begin(position == Position::default()).await?;
@@ -162,7 +174,7 @@ impl Patrol {
         loop {
             self.renew(holder, &mut renewed).await?;
             self.give_way().await;
-            let rows = self.beat.walk(position, self.settings.slice_rows as u32).await?;
+            let rows = self.store.walk(self.primary, position, self.settings.slice_rows as u32).await?;
             self.write_down(&rows).await?;
             self.remind(&rows).await?;
             self.flow.meter.patrol_rows.add(rows.len());
@@ -172,7 +184,7 @@ impl Patrol {
             self.gauges.position.set(self.share(position, at_end));
             if at_end || noted.elapsed() >= NOTE_EVERY {
                 noted = Instant::now();
-                self.beat.note(position, holder).await?;
+                self.store.note(self.primary, position, holder).await?;
             }
             sleep_until(rate.until(rows.len() + archived, Instant::now())).await;
             if at_end {
@@ -197,23 +209,23 @@ impl Patrol {
         Ok(archived + if at_end { archivist.end(holder).await? } else { 0 })
     }
 
-    async fn renew(&self, holder: &Holder, renewed: &mut Option<Instant>) -> Result<(), Stopped> {
+    async fn renew(&mut self, holder: &Holder, renewed: &mut Option<Instant>) -> Result<(), Stopped> {
         if renewed.is_some_and(|at| at.elapsed() < LEASE_EVERY) {
             return Ok(());
         }
         *renewed = Some(Instant::now());
-        match self.beat.hold(LEASE, &holder.owner, LEASE_LASTS).await? {
+        match self.store.hold(self.primary, LEASE, &holder.owner, LEASE_LASTS).await? {
             Some(now) if now == *holder => Ok(()),
             Some(_) | None => Err(Stopped::Superseded),
         }
     }
 
     /// Waits while claims wait for this primary.
-    async fn give_way(&self) {
+    async fn give_way(&mut self) {
         let began = Instant::now();
         let loaded = || {
             let lanes = self.flow.record.iter().zip(&self.flow.loads);
-            let lanes = lanes.filter(|(queue, _)| queue.primary == self.beat.primary());
+            let lanes = lanes.filter(|(queue, _)| queue.primary == self.primary);
             lanes.map(|(_, load)| load.wait()).max().unwrap_or_default() > LOADED
         };
         while loaded() && began.elapsed() < YIELD_MAX {
@@ -223,7 +235,7 @@ impl Patrol {
 
     /// Which share of the tails lies behind it.
     fn share(&self, position: Position, at_end: bool) -> f64 {
-        let behind = self.tails.iter().filter(|tail| at_end || tail.get() < position.tail).count();
+        let behind = self.tails.partition_point(|tail| at_end || tail.get() < position.tail);
         behind as f64 / self.tails.len().max(1) as f64
     }
 
@@ -257,7 +269,7 @@ impl Patrol {
     }
 
     /// Makes the reminders that are due for these coupons and were not made yet.
-    async fn remind(&self, rows: &[Walked]) -> Result<(), Stopped> {
+    async fn remind(&mut self, rows: &[Walked]) -> Result<(), Stopped> {
         let before = &self.settings.remind_before;
         if before.is_empty() {
             return Ok(());
@@ -273,10 +285,10 @@ impl Patrol {
         due.dedup_by_key(|reminder| reminder.key);
         for _ in 0..TRIES_MAX {
             let keys: Vec<ReminderKey> = due.iter().map(|reminder| reminder.key).collect();
-            let made: HashSet<ReminderKey> = self.beat.reminded(&keys).await?.into_iter().collect();
+            let made: HashSet<ReminderKey> = self.store.reminded(self.primary, &keys).await?.into_iter().collect();
             let mut seen = HashSet::new();
             due.retain(|reminder| !made.contains(&reminder.key) && seen.insert(reminder.key));
-            match self.beat.remind(&due).await {
+            match self.store.remind(self.primary, &due).await {
                 Ok(()) => {
                     self.flow.meter.patrol_reminders.add(due.len());
                     return Ok(());
@@ -289,10 +301,10 @@ impl Patrol {
     }
 
     /// Drops reminders of coupons that ended the day before yesterday or earlier.
-    async fn forget(&self) -> Result<(), Stopped> {
+    async fn forget(&mut self) -> Result<(), Stopped> {
         let today = self.flow.clock.now_ms() / 86_400_000;
         let before_day = u32::try_from(today.saturating_sub(1)).unwrap_or(0);
-        while self.beat.forget(before_day, FORGOTTEN).await? == u64::from(FORGOTTEN) {
+        while self.store.forget(self.primary, before_day, FORGOTTEN).await? == u64::from(FORGOTTEN) {
             sleep(YIELD).await;
         }
         Ok(())

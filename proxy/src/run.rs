@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, Component, Health, Status, ready};
 use crate::admission::caller::Callers;
+use crate::archive::{self, Archivist};
 use crate::bulk::desk::Desk;
 use crate::bulk::runner::Runner;
 use crate::clock::Clock;
@@ -109,7 +110,12 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()> + Send + 'st
             // Nobody would be told.
             settings.remind_before.clear();
         }
-        patrol::start(&flow, &stores.record, &settings, &owner, &tasks);
+        let archivist = |primary| {
+            let folder = settings.archive_directory.clone()?;
+            let archive = archive::Settings { folder, after: settings.archive_after, rows: settings.archive_rows };
+            Some(Archivist::new(Arc::clone(&flow), &stores.record, primary, archive))
+        };
+        patrol::start(&flow, &stores.record, &settings, &owner, archivist, &tasks);
     }
     if config.events.enabled {
         events::start(&flow, (&stores.record, &stores.stock), &config.events, &owner, &tasks);

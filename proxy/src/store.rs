@@ -9,6 +9,7 @@
 //! | [`bulk::BulkStore`] | bulk jobs, their lists and their results            | [`mysql`]         |
 //! | [`exchange::ExchangeStore`] | batches of codes, and the uses of codes        | [`mysql`]         |
 //! | [`pack::PackWriter`] | packs, beside the coupons of a primary               | [`mysql`]         |
+//! | [`patrol::PatrolStore`] | leases, the walk over all coupons, reminders       | [`mysql`]         |
 //! | [`cache::CacheStore`] | the second level of the template cache          | [`redis`]         |
 //!
 //! Nothing behind these traits may send a release, an install or a record twice: each call is one attempt, and an

@@ -66,7 +66,6 @@ pub use self::facts::{Flavour, ServerFacts};
 pub use self::lease::Leases;
 pub use self::limits::MysqlLimits;
 pub use self::outbox::Outbox;
-pub use self::patrol::Beat;
 pub use self::sql::keys::KEYS_MAX;
 pub use self::sql::record::RECORD_ROWS_MAX;
 pub(crate) use self::steps::Line as LogLine;

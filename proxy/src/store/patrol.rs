@@ -1,10 +1,14 @@
-//! Where the patrol of a primary is, and what it sees.
+//! Where the patrol of a primary is, what it sees, and what it reads and notes beside the logs of coupons.
+
+use std::future::Future;
+use std::time::Duration;
 
 use scrip_protocol::v1::StepKind;
 use scrip_protocol::{TemplateId, UserId};
-use scrip_shard_config::Tail;
+use scrip_shard_config::{PrimaryId, Tail};
 
-use super::CouponRow;
+use super::events::Holder;
+use super::{CouponRow, RecordError, RecordStore, StoreError};
 
 /// A place in the clustered index of coupons: before the first of them by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -60,4 +64,58 @@ impl Position {
         let (user, template) = (row.user.get(), row.template.get());
         Self { tail: Tail::of_user(user).get(), user, template, seq: row.seq }
     }
+}
+
+/// The primaries, as the patrol sees them. Its steps go the way of those of orders: through a
+/// [`RecordWriter`](super::RecordWriter).
+pub trait PatrolStore: RecordStore {
+    /// Takes the lease if it is over, or keeps it; `None`: somebody else holds it. Repeating it is harmless.
+    fn hold(
+        &self,
+        primary: PrimaryId,
+        name: &'static str,
+        owner: &str,
+        lasts: Duration,
+    ) -> impl Future<Output = Result<Option<Holder>, StoreError>> + Send;
+
+    /// How far the walk has come.
+    fn position(&self, primary: PrimaryId) -> impl Future<Output = Result<Position, StoreError>> + Send;
+
+    /// Notes how far it has come, unless the lease is somebody else's by now.
+    fn note(
+        &self,
+        primary: PrimaryId,
+        position: Position,
+        holder: &Holder,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The next coupons after a position, in the order of the primary key; fewer than wanted: there are no more.
+    fn walk(
+        &self,
+        primary: PrimaryId,
+        after: Position,
+        count_max: u32,
+    ) -> impl Future<Output = Result<Vec<Walked>, StoreError>> + Send;
+
+    /// Which of these reminders were made.
+    fn reminded(
+        &self,
+        primary: PrimaryId,
+        keys: &[ReminderKey],
+    ) -> impl Future<Output = Result<Vec<ReminderKey>, StoreError>> + Send;
+
+    /// One transaction, one attempt: all of these reminders and their events, or none. One that exists is a conflict.
+    fn remind(
+        &self,
+        primary: PrimaryId,
+        reminders: &[Reminder],
+    ) -> impl Future<Output = Result<(), RecordError>> + Send;
+
+    /// Drops some reminders of coupons that ended before a day; how many.
+    fn forget(
+        &self,
+        primary: PrimaryId,
+        before_day: u32,
+        count_max: u32,
+    ) -> impl Future<Output = Result<u64, StoreError>> + Send;
 }

@@ -16,7 +16,7 @@ use super::bed::{Bed, P0, STRIPES, coupon, key, on_each, template};
 const FILE: Written<'static> = Written { name: "p00_1_t000001_a.ndjson.gz", digest: [7; 32], at_ms: 1 };
 
 async fn holder(bed: &Bed, owner: &str) -> Holder {
-    let held = bed.store.beat(P0).hold("patrol", owner, Duration::from_millis(1)).await.expect("asked");
+    let held = bed.store.leases(P0).hold("patrol", owner, Duration::from_millis(1)).await.expect("asked");
     held.expect("nobody else holds it")
 }
 

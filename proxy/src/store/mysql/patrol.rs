@@ -8,12 +8,11 @@ use scrip_shard_config::PrimaryId;
 
 use super::MysqlStore;
 use super::failure::Failed;
-use super::lease::Leases;
 use super::read::coupon;
 use super::session::decode;
 use super::sql::patrol as sql;
 use crate::store::events::Holder;
-use crate::store::patrol::{Position, Reminder, ReminderKey, Walked};
+use crate::store::patrol::{PatrolStore, Position, Reminder, ReminderKey, Walked};
 use crate::store::{RecordError, StoreError};
 
 /// A coupon, state and end of the lock after its last step, and the kind of that.
@@ -25,62 +24,51 @@ fn walked((user, template, seq, request, claimed_at_ms, state, until_ms, kind): 
     Ok(Walked { row, last: last.map_err(|_| Failed::unexpected("a step of no kind"))? })
 }
 
-/// What the patrol of one primary reads and notes. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Beat {
-    leases: Leases,
-}
-
-impl MysqlStore {
-    /// What the patrol of a primary reads and notes.
-    pub fn beat(&self, primary: PrimaryId) -> Beat {
-        Beat { leases: self.leases(primary) }
-    }
-}
-
-impl Beat {
-    /// Of which primary it is.
-    pub fn primary(&self) -> PrimaryId {
-        self.leases.primary()
+impl PatrolStore for MysqlStore {
+    async fn hold(
+        &self,
+        primary: PrimaryId,
+        name: &'static str,
+        owner: &str,
+        lasts: Duration,
+    ) -> Result<Option<Holder>, StoreError> {
+        self.leases(primary).hold(name, owner, lasts).await
     }
 
-    /// See [`Leases::hold`].
-    ///
-    /// # Errors
-    /// When the primary does not answer.
-    pub async fn hold(&self, name: &'static str, owner: &str, lasts: Duration) -> Result<Option<Holder>, StoreError> {
-        self.leases.hold(name, owner, lasts).await
-    }
-
-    /// How far the walk has come.
-    ///
-    /// # Errors
-    /// When the primary does not answer.
-    pub async fn position(&self) -> Result<Position, StoreError> {
-        let rows: Vec<(u16, u64, u32, u16)> = self.leases.rows(sql::POSITION, ()).await?;
+    async fn position(&self, primary: PrimaryId) -> Result<Position, StoreError> {
+        let rows: Vec<(u16, u64, u32, u16)> = self.leases(primary).rows(sql::POSITION, ()).await?;
         let position = rows.first().map(|&(tail, user, template, seq)| Position { tail, user, template, seq });
         Ok(position.unwrap_or_default())
     }
 
-    /// Notes how far it has come.
-    ///
-    /// # Errors
-    /// When the primary does not answer; some coupons are looked at again then.
-    pub async fn note(&self, position: Position, holder: &Holder) -> Result<(), StoreError> {
+    async fn note(&self, primary: PrimaryId, position: Position, holder: &Holder) -> Result<(), StoreError> {
         let Position { tail, user, template, seq } = position;
         let params = (tail, user, template, seq, holder.name, &holder.owner, holder.term);
-        self.leases.run(sql::POSITION_SET, params).await.map(drop)
+        self.leases(primary).run(sql::POSITION_SET, params).await.map(drop)
     }
 
-    /// Which of these reminders were made.
-    ///
-    /// # Errors
-    /// When the primary does not answer.
-    pub async fn reminded(&self, keys: &[ReminderKey]) -> Result<Vec<ReminderKey>, StoreError> {
+    async fn walk(&self, primary: PrimaryId, after: Position, count_max: u32) -> Result<Vec<Walked>, StoreError> {
+        let leases = self.leases(primary);
+        let Position { tail, user, template, seq } = after;
+        let params = (tail, user, template, template, seq, count_max);
+        let mut rows: Vec<Columns> = leases.rows(sql::WALK_USER, params).await?;
+        let left = |rows: &[Columns]| count_max.saturating_sub(u32::try_from(rows.len()).unwrap_or(u32::MAX));
+        if left(&rows) > 0 {
+            rows.extend(leases.rows::<Columns>(sql::WALK_TAIL, (tail, user, left(&rows))).await?);
+        }
+        if left(&rows) > 0 {
+            rows.extend(leases.rows::<Columns>(sql::WALK_REST, (tail, left(&rows))).await?);
+        }
+        let whom = leases.pool()?.target().whom();
+        let rows = rows.into_iter().map(walked).collect::<Result<Vec<_>, Failed>>();
+        rows.map_err(|failed| failed.not_applied(&whom))
+    }
+
+    async fn reminded(&self, primary: PrimaryId, keys: &[ReminderKey]) -> Result<Vec<ReminderKey>, StoreError> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        let pool = self.leases.pool()?;
+        let pool = &self.inner.backend(primary)?.pool;
         let (whom, limit) = (pool.target().whom(), pool.target().limits().read);
         let mut lease = pool.lease().await?;
         let rows = lease.session.packet(&sql::reminded(keys), 1, limit).await;
@@ -95,15 +83,11 @@ impl Beat {
         Ok(keys.collect())
     }
 
-    /// One transaction, one attempt: all of these reminders and their events, or none.
-    ///
-    /// # Errors
-    /// As for steps: one that exists is a conflict.
-    pub async fn remind(&self, reminders: &[Reminder]) -> Result<(), RecordError> {
+    async fn remind(&self, primary: PrimaryId, reminders: &[Reminder]) -> Result<(), RecordError> {
         if reminders.is_empty() {
             return Ok(());
         }
-        let pool = self.leases.pool()?;
+        let pool = &self.inner.backend(primary).map_err(RecordError::from)?.pool;
         let (target, limits) = (pool.target(), pool.target().limits());
         let mut lease = pool.lease().await?;
         let text = sql::remind(reminders, target.version());
@@ -122,31 +106,7 @@ impl Beat {
         }
     }
 
-    /// Drops some reminders of coupons that ended before a day; how many.
-    ///
-    /// # Errors
-    /// When the primary does not answer.
-    pub async fn forget(&self, before_day: u32, count_max: u32) -> Result<u64, StoreError> {
-        self.leases.run(sql::REMINDERS_DROP, (before_day, count_max)).await
-    }
-
-    /// The next coupons after a position, in the order of the primary key; fewer than wanted: there are no more.
-    ///
-    /// # Errors
-    /// When the primary does not answer.
-    pub async fn walk(&self, after: Position, count_max: u32) -> Result<Vec<Walked>, StoreError> {
-        let Position { tail, user, template, seq } = after;
-        let params = (tail, user, template, template, seq, count_max);
-        let mut rows: Vec<Columns> = self.leases.rows(sql::WALK_USER, params).await?;
-        let left = |rows: &[Columns]| count_max.saturating_sub(u32::try_from(rows.len()).unwrap_or(u32::MAX));
-        if left(&rows) > 0 {
-            rows.extend(self.leases.rows::<Columns>(sql::WALK_TAIL, (tail, user, left(&rows))).await?);
-        }
-        if left(&rows) > 0 {
-            rows.extend(self.leases.rows::<Columns>(sql::WALK_REST, (tail, left(&rows))).await?);
-        }
-        let whom = self.leases.pool()?.target().whom();
-        let rows = rows.into_iter().map(walked).collect::<Result<Vec<_>, Failed>>();
-        rows.map_err(|failed| failed.not_applied(&whom))
+    async fn forget(&self, primary: PrimaryId, before_day: u32, count_max: u32) -> Result<u64, StoreError> {
+        self.leases(primary).run(sql::REMINDERS_DROP, (before_day, count_max)).await
     }
 }
