@@ -9,7 +9,7 @@
 //! | [`world`], [`shard`], [`primary`], [`meta`] | the models of the stores |
 //! | [`wire`], [`stores`] | a call on its way, and the store traits of the pipeline over it |
 //! | [`process`], [`fleet`] | proxies that can be stopped and killed |
-//! | [`client`], [`order`], [`pack`], [`bulk`], [`code`], [`operator`], [`ending`], [`stage`] | who does what |
+//! | [`client`], [`order`], [`pack`], [`bulk`], [`code`], [`look`], [`operator`], [`ending`], [`stage`] | who does what |
 //! | [`judge`] | the stores, for the oracle |
 //! | [`sweep`], [`shrink`], [`pinned`], [`command`] | many seeds; a failing run cut down; runs that went wrong once; the command |
 //! | [`mutant`] | stores that leave out a rule, which must be noticed |
@@ -24,6 +24,7 @@ pub mod ending;
 pub mod fault;
 pub mod fleet;
 pub mod judge;
+pub mod look;
 pub mod meta;
 pub mod mutant;
 pub mod operator;
@@ -74,6 +75,10 @@ pub struct Outcome {
     pub coupons: u64,
     /// Calls that stores carried out.
     pub calls: u64,
+    /// Steps that patrols wrote down.
+    pub patrol_steps: u64,
+    /// Reminders that they made.
+    pub reminders: u64,
     /// Virtual time.
     pub virtual_ms: u64,
 }
@@ -115,6 +120,8 @@ fn outcome(sim: &Sim, plan: &Plan) -> Outcome {
         sends: world.history.sends().len() as u64,
         coupons,
         calls: world.calls,
+        patrol_steps: world.patrol_steps,
+        reminders: world.reminders,
         virtual_ms,
     }
 }

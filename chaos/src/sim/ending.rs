@@ -22,9 +22,11 @@ const PATIENCE: Duration = Duration::from_secs(25);
 const JOB_PATIENCE: Duration = Duration::from_secs(60);
 const DEADLINE_MS: u64 = 2_000;
 /// Everything that was on the way has arrived by then.
-const QUIET: Duration = Duration::from_secs(9);
+pub(super) const QUIET: Duration = Duration::from_secs(9);
 /// By then every proxy has read the templates anew.
 const REFRESHED: Duration = Duration::from_secs(3);
+/// By then somebody patrols each primary, even if the lease of a proxy that is dead was taken late.
+pub(super) const PATROLS: Duration = Duration::from_secs(16);
 /// More than any template has left.
 const NEWCOMERS_MAX: u64 = 400;
 
@@ -67,6 +69,9 @@ pub async fn run(stage: &Arc<Stage>, Left { open, by_code, deeds, packs }: Left)
     for open in deeds {
         order::resolve(stage, open, Instant::now() + PATIENCE).await;
     }
+    if stage.plan.patrol.is_some() {
+        sleep(PATROLS).await;
+    }
     // A proxy may say "sold out" until it has read of a replenishment.
     sleep(REFRESHED).await;
     let mut number = 0;
@@ -78,6 +83,11 @@ pub async fn run(stage: &Arc<Stage>, Left { open, by_code, deeds, packs }: Left)
         pack::resolve(stage, open, Instant::now() + PATIENCE).await;
     }
     sleep(QUIET).await;
+    if stage.plan.patrol.is_some() {
+        // The last coupons come to their end as well.
+        let lasts_s = stage.plan.templates.iter().map(|template| template.lasts_s).max().unwrap_or(0);
+        sleep(Duration::from_secs(lasts_s)).await;
+    }
     stage.sim.world().note(format_args!("THE END"));
 }
 

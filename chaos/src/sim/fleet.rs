@@ -26,6 +26,7 @@ use scrip_proxy::operation::{Operation, Operations};
 use scrip_proxy::order::OrderRequest;
 use scrip_proxy::outbox::Outbox;
 use scrip_proxy::pack;
+use scrip_proxy::patrol;
 use scrip_proxy::pipeline::{self, Stores, Tuning};
 use scrip_proxy::refresh::Refresher;
 use scrip_proxy::{bulk, config, exchange};
@@ -34,7 +35,8 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
 use super::dice::Dice;
-use super::plan::Plan;
+use super::mutant::Mutant;
+use super::plan::{PatrolPlan, Plan};
 use super::process::Process;
 use super::stores::ModelStores;
 use super::world::{EPOCH_MS, Sim};
@@ -42,7 +44,9 @@ use super::world::{EPOCH_MS, Sim};
 /// Requests that may wait anywhere in a proxy: more than a run has.
 const QUEUE_MAX: usize = 4_096;
 /// A proxy's clock is ahead of the run's by at most so much, in milliseconds.
-const CLOCK_AHEAD_MAX_MS: u64 = 1_000;
+pub const CLOCK_AHEAD_MAX_MS: u64 = 1_000;
+/// The same, of a mutant.
+const CLOCKS_APART_MS: u64 = 4_000;
 
 type ModelOperations = Operations<ModelStores, ModelStores, ModelStores>;
 
@@ -175,7 +179,8 @@ impl Node {
         };
         let started = Instant::now();
         // Clocks of proxies differ: where a day begins is for each to say.
-        let begun_ms = EPOCH_MS + sim.world().at_ms() + Dice::apart(seed, 5).within(0..=CLOCK_AHEAD_MAX_MS);
+        let ahead_ms = if sim.world().is(Mutant::ClocksApart) { CLOCKS_APART_MS } else { CLOCK_AHEAD_MAX_MS };
+        let begun_ms = EPOCH_MS + sim.world().at_ms() + Dice::apart(seed, 5).within(0..=ahead_ms);
         let clock = Clock::new(move || begun_ms + u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
         let key = CouponKey::new([7; 16]);
         let ids = CouponIds::new(&key);
@@ -201,6 +206,9 @@ impl Node {
         if !plan.jobs.is_empty() {
             let runner = Runner::new(Arc::clone(&flow), stores.clone(), Dice::apart(seed, 6).roll(), tasks.clone());
             tasks.spawn(runner.run());
+        }
+        if let Some(plan) = &plan.patrol {
+            patrol::start(&flow, &stores, &settings(plan), &format!("p{slot}-{seed:x}"), |_| None, &tasks);
         }
         let bulk = bulk::desk::Desk::new(Arc::clone(&flow), stores.clone(), tasks.clone());
         let exchange = exchange::desk::Desk::new(Arc::clone(&flow), stores, Codes::new(&key), tasks.clone());
@@ -275,5 +283,19 @@ async fn hand_out(outbox: Arc<Outbox>, waiting: Arc<Mutex<Waiting>>) {
                 drop(call.send(response));
             }
         }
+    }
+}
+
+/// What an operator of the patrol would have set.
+fn settings(plan: &PatrolPlan) -> config::Patrol {
+    config::Patrol {
+        enabled: true,
+        rows_per_second: 10_000,
+        slice_rows: plan.slice_rows,
+        remind_before: plan.remind_before_ms.iter().copied().map(Duration::from_millis).collect(),
+        round_interval: Duration::from_millis(plan.round_ms),
+        archive_directory: None,
+        archive_after: Duration::MAX,
+        archive_rows: 1,
     }
 }

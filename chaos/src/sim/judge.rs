@@ -10,10 +10,12 @@ use scrip_proxy::exchange::home;
 use scrip_proxy::store::StockKey;
 use scrip_shard_config::{SubStock, Tail, stock_key};
 
+use super::ending::{PATROLS, QUIET};
+use super::fleet::CLOCK_AHEAD_MAX_MS;
 use super::pack;
 use super::plan::Plan;
 use super::primary::LostStep;
-use super::world::{MIDNIGHT_MS, World};
+use super::world::{EPOCH_MS, MIDNIGHT_MS, World};
 use crate::history::{BulkFact, CodeRef, DeedTold, History, LostCommits, Told};
 use crate::oracle::{
     self, Circumstances, CodeBatchRow, CodeUseRow, CouponRow, LedgerRow, ServerSettings, StepRow, StockRow, StoresView,
@@ -37,7 +39,27 @@ pub fn check(world: &mut World, plan: &Plan) -> Vec<String> {
         (issued != row.total_stock).then(text)
     });
     let violations = verdict.violations().into_iter().map(|violation| format!("{:?}: {violation}", violation.kind));
-    violations.chain(unsold).chain(days(world, plan)).chain(pack::torn(world, plan)).collect()
+    violations
+        .chain(unsold)
+        .chain(days(world, plan))
+        .chain(pack::torn(world, plan))
+        .chain(overdue(world, plan))
+        .collect()
+}
+
+/// What the patrol had all the quiet time at the end for, and did not do.
+fn overdue(world: &World, plan: &Plan) -> Vec<String> {
+    let Some(patrol) = &plan.patrol else { return Vec::new() };
+    let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let quiet_ms = EPOCH_MS + plan.heal_at_ms + ms(PATROLS) + CLOCK_AHEAD_MAX_MS;
+    let since_ms = (EPOCH_MS + world.at_ms()).saturating_sub(ms(QUIET));
+    let mut overdue = world.overdue(since_ms);
+    // Within a round and a walk it comes by.
+    let window_ms = patrol.round_ms + 1_500;
+    if patrol.remind_before_ms.iter().any(|before_ms| *before_ms >= window_ms) {
+        overdue.extend(world.unreminded(quiet_ms, since_ms, window_ms));
+    }
+    overdue
 }
 
 /// Users who got more in one day than the limit a day: the days of the rows, whatever clocks wrote them.

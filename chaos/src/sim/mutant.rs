@@ -47,10 +47,20 @@ pub enum Mutant {
     UseUnchecked,
     /// A use is taken however many there are.
     UsesUnbounded,
+    /// A step of the patrol is written as the next one, whatever was seen before it.
+    PatrolUnnumbered,
+    /// The clocks of proxies differ by more than the patrol waits.
+    ClocksApart,
+    /// The walk leaves out the rest of a user's coupons when a slice ends among them.
+    WalkSkips,
+    /// A reminder is made whether or not it was made before.
+    RemindsAnyway,
+    /// Everybody holds the lease of the patrol, and notes positions. Breaks no promise: the lease only saves work.
+    LeaseOfAll,
 }
 
 /// Every mutant, with the name by which it is asked for.
-pub const MUTANTS: [(Mutant, &str); 22] = [
+pub const MUTANTS: [(Mutant, &str); 27] = [
     (Mutant::ReleaseTwice, "release-twice"),
     (Mutant::UnknownIsRefused, "release-after-unknown-commit"),
     (Mutant::InstallUnbound, "install-unbound"),
@@ -73,6 +83,11 @@ pub const MUTANTS: [(Mutant, &str); 22] = [
     (Mutant::ResultWithoutCoupon, "result-without-coupon"),
     (Mutant::UseUnchecked, "use-unchecked"),
     (Mutant::UsesUnbounded, "uses-unbounded"),
+    (Mutant::PatrolUnnumbered, "patrol-unnumbered"),
+    (Mutant::ClocksApart, "clocks-apart"),
+    (Mutant::WalkSkips, "walk-skips"),
+    (Mutant::RemindsAnyway, "reminds-anyway"),
+    (Mutant::LeaseOfAll, "lease-of-all"),
 ];
 
 impl Mutant {

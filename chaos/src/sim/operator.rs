@@ -34,7 +34,7 @@ pub async fn publish(stage: &Arc<Stage>) -> bool {
             benefit: (template.budget_minor > 0).then_some(Benefit::AmountOff(AmountOff { amount_minor: 100 })),
             currency: if template.budget_minor > 0 { "EUR".to_owned() } else { String::new() },
             budget_minor: template.budget_minor,
-            validity: Some(Validity::Relative(RelativeValidity { starts_after_s: 0, lasts_s: 3_600 })),
+            validity: Some(Validity::Relative(RelativeValidity { starts_after_s: 0, lasts_s: template.lasts_s })),
             ..TemplateDefinition::default()
         };
         let request = id_of(stage, 3, index as u64);

@@ -36,6 +36,9 @@ pub async fn order(stage: Arc<Stage>, index: usize, begun: Instant) -> Vec<OpenD
     let (user, mut open) = (UserId(plan.user), Vec::new());
     let Ok(order) = OrderId::try_new(&format!("order-{index}")) else { return open };
     for (at, act) in plan.acts.iter().enumerate() {
+        if at > 0 && plan.pause_ms > 0 {
+            stage.pause(Duration::from_millis(plan.pause_ms)).await;
+        }
         let deed = Deed { user, order: order.clone(), act: *act, coupons: coupons.clone() };
         let deed = OpenDeed { deed: stage.sim.world().history.deed(deed), order: index };
         let told = until_sent(&stage, &plan, deed).await;

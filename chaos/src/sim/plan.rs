@@ -32,6 +32,9 @@ pub struct Plan {
     /// Batches of codes, and who claims with them.
     #[serde(default)]
     pub codes: Vec<CodesPlan>,
+    /// Proxies patrol.
+    #[serde(default)]
+    pub patrol: Option<PatrolPlan>,
     /// What operators do.
     pub changes: Vec<ChangePlan>,
     /// What breaks.
@@ -76,6 +79,16 @@ pub struct TemplatePlan {
     /// What its coupons take off in all at most, in minor units; 0: no budget.
     #[serde(default)]
     pub budget_minor: u64,
+    /// How long its coupons can be used, in seconds.
+    #[serde(default = "lasts_s")]
+    pub lasts_s: u64,
+}
+
+/// Longer than any run.
+pub const LASTS_S: u64 = 3_600;
+
+fn lasts_s() -> u64 {
+    LASTS_S
 }
 
 /// One thing that a caller wants.
@@ -124,6 +137,9 @@ pub struct OrderPlan {
     pub sends_max: u32,
     /// The first send of each act goes to two proxies at once.
     pub doubled: bool,
+    /// How long it waits between two acts.
+    #[serde(default)]
+    pub pause_ms: u64,
 }
 
 /// A pack.
@@ -194,6 +210,19 @@ pub struct CodeClaimPlan {
     pub sends_max: u32,
     /// The first send goes to two proxies at once.
     pub doubled: bool,
+}
+
+/// The patrol of every proxy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PatrolPlan {
+    /// Coupons read at once.
+    pub slice_rows: usize,
+    /// From the beginning of a round to that of the next one.
+    pub round_ms: u64,
+    /// How long before the end users are reminded.
+    pub remind_before_ms: Vec<u64>,
+    /// When which user looks at all coupons.
+    pub looks: Vec<(u64, u64)>,
 }
 
 /// One thing that an operator does.

@@ -1,6 +1,7 @@
 //! A model of a primary: what it holds, who it is, and what is locked.
 
 pub mod beside;
+pub mod patrol;
 pub mod transaction;
 
 use std::collections::BTreeMap;
@@ -9,12 +10,14 @@ use scrip_client::{BulkJobId, OrderId, RequestId, TemplateId, UserId};
 use scrip_protocol::v1::StepKind;
 use scrip_proxy::order::rules::{self, Validity};
 use scrip_proxy::store::pack::{PackItems, PackKey, PackRow};
+use scrip_proxy::store::patrol::ReminderKey;
 use scrip_proxy::store::steps::{Budget, CouponKey, CouponLog, Hold, NewStep, Spend, Step};
 use scrip_proxy::store::{CouponRow, NewCoupon, Server, StockKey};
 use scrip_proxy::template::validity_ms;
 use scrip_shard_config::SubStock;
 
 use self::beside::{List, Uses};
+use self::patrol::Patrolled;
 use super::mutant::Mutant;
 use super::world::{Host, World};
 use crate::history::{Deed, DeedIndex};
@@ -57,6 +60,8 @@ pub enum Lock {
     Step(CouponKey, u16),
     /// A pack.
     Pack(PackKey),
+    /// A reminder.
+    Reminder(ReminderKey),
 }
 
 /// What was committed.
@@ -74,6 +79,8 @@ pub struct Data {
     pub lists: BTreeMap<BulkJobId, List>,
     /// The uses of codes that live here.
     pub uses: Uses,
+    /// What the patrol notes.
+    pub patrolled: Patrolled,
     /// By sub-stock and stripe.
     pub ledgers: BTreeMap<(StockKey, u16), Ledger>,
 }
@@ -267,7 +274,12 @@ impl World {
             budget.spent_minor = budget.spent_minor.saturating_add_signed(*delta_minor);
         }
         let overwrites = self.is(Mutant::StepOverwrites);
-        for NewStep { key, step, .. } in steps {
+        for new in steps {
+            let new = &self.renumbered(primary, new);
+            if new.step.order.is_none() {
+                self.check_time(primary, new);
+            }
+            let NewStep { key, step, .. } = new;
             let data = &mut self.primaries[primary].data;
             let is_there = data.coupons.contains_key(&(key.user, key.template, key.seq));
             let log = data.steps.entry(*key).or_default();
@@ -288,6 +300,16 @@ impl World {
             self.check_log(primary, *key);
         }
         spends.iter().for_each(|spend| self.check_budget(spend.template));
+    }
+
+    /// Of a mutant, what time has done is the next step, whatever was seen before it.
+    fn renumbered(&self, primary: usize, new: &NewStep) -> NewStep {
+        let mut new = new.clone();
+        if new.step.order.is_none() && self.is(Mutant::PatrolUnnumbered) {
+            let log = self.primaries[primary].data.steps.get(&new.key);
+            new.step.number = log.and_then(|log| log.last()).map_or(0, |last| last.number) + 1;
+        }
+        new
     }
 
     /// Whether one of a deed's coupons has a step of its order and its kind.

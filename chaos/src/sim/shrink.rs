@@ -88,8 +88,14 @@ fn without(
     best
 }
 
-/// Fewer templates and sends.
+/// Fewer templates and sends, and no patrol.
 fn simpler(mut best: Plan, fails: &mut impl FnMut(&Plan) -> bool) -> Plan {
+    if best.patrol.is_some() {
+        let candidate = Plan { patrol: None, ..best.clone() };
+        if fails(&candidate) {
+            best = candidate;
+        }
+    }
     if best.templates.len() > 1 {
         let mut candidate = best.clone();
         candidate.templates.truncate(1);

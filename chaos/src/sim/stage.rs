@@ -16,7 +16,7 @@ use super::fault::{Trigger, When, strike};
 use super::fleet::{Asked, Fleet, Heard};
 use super::plan::Plan;
 use super::world::Sim;
-use super::{bulk, client, code, ending, operator, order, pack};
+use super::{bulk, client, code, ending, look, operator, order, pack};
 
 /// How often copies of the stores are taken: what a replica has lags by up to this, and by multiples of it.
 const COPY_EVERY: Duration = Duration::from_millis(120);
@@ -125,6 +125,10 @@ pub async fn run(stage: Arc<Stage>) {
     for index in 0..stage.plan.codes.len() {
         batches.spawn(code::batch(Arc::clone(&stage), index, begun));
     }
+    let mut looks = JoinSet::new();
+    for &(at_ms, user) in stage.plan.patrol.iter().flat_map(|patrol| &patrol.looks) {
+        looks.spawn(look::look(Arc::clone(&stage), (at_ms, user), begun));
+    }
     let mut operators = JoinSet::new();
     for index in 0..stage.plan.changes.len() {
         operators.spawn(operator::change(Arc::clone(&stage), index, begun));
@@ -158,6 +162,7 @@ pub async fn run(stage: Arc<Stage>) {
         by_code.extend(batch.unwrap_or_default());
     }
     while operators.join_next().await.is_some() {}
+    while looks.join_next().await.is_some() {}
     by_code.sort_by_key(|open: &code::Open| open.request);
     open.sort_by_key(|open: &client::Open| open.request);
     deeds.sort_by_key(|open: &order::OpenDeed| open.deed);

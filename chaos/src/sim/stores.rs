@@ -4,6 +4,7 @@ mod bulk;
 mod cache;
 mod exchange;
 mod meta;
+mod patrol;
 mod record;
 mod stock;
 mod writer;

@@ -27,6 +27,10 @@ pub struct Tally {
     pub coupons: u64,
     /// Calls that stores carried out.
     pub calls: u64,
+    /// Steps that patrols wrote down.
+    pub patrol_steps: u64,
+    /// Reminders that they made.
+    pub reminders: u64,
     /// Virtual time, in seconds.
     pub virtual_s: u64,
     /// Real time, in seconds.
@@ -47,6 +51,8 @@ impl Tally {
         self.sends += outcome.sends;
         self.coupons += outcome.coupons;
         self.calls += outcome.calls;
+        self.patrol_steps += outcome.patrol_steps;
+        self.reminders += outcome.reminders;
         self.virtual_ms += outcome.virtual_ms;
         self.virtual_s = self.virtual_ms / 1_000;
     }

@@ -45,6 +45,11 @@ pub enum CallKind {
     BulkNote,
     CodeMeta,
     Use,
+    Lease,
+    Walk,
+    Note,
+    Reminded,
+    Remind,
 }
 
 /// Why there was no answer.

@@ -137,6 +137,10 @@ pub struct World {
     pub limits: BTreeMap<TemplateId, u16>,
     /// Calls that were carried out.
     pub calls: u64,
+    /// Steps that the patrol wrote down.
+    pub patrol_steps: u64,
+    /// Reminders that it made.
+    pub reminders: u64,
     /// Faults that struck, by kind.
     pub struck: Vec<&'static str>,
     weather: BTreeMap<(usize, usize), Weather>,
@@ -168,6 +172,8 @@ impl World {
             numbers: 0,
             limits: BTreeMap::new(),
             calls: 0,
+            patrol_steps: 0,
+            reminders: 0,
             struck: Vec::new(),
             weather: BTreeMap::new(),
             started: Instant::now(),

@@ -4,6 +4,7 @@
 pub(crate) mod bulk;
 pub(crate) mod exchange;
 pub(crate) mod meta;
+pub(crate) mod patrol;
 pub(crate) mod record;
 pub(crate) mod stock;
 

@@ -1,5 +1,7 @@
 //! The simulation: it holds on a fixed set of seeds, is the same every time, and notices what is wrong.
 
+mod patrol;
+
 use std::ops::Range;
 use std::path::Path;
 use std::process::Command;
@@ -7,7 +9,7 @@ use std::process::Command;
 use scrip_chaos::sim::fault::{FaultPlan, What, When};
 use scrip_chaos::sim::mutant::Mutant;
 use scrip_chaos::sim::pinned::Pinned;
-use scrip_chaos::sim::plan::{Change, ChangePlan, ClaimPlan, Plan, Size, TemplatePlan};
+use scrip_chaos::sim::plan::{Change, ChangePlan, ClaimPlan, LASTS_S, Plan, Size, TemplatePlan};
 use scrip_chaos::sim::run;
 use scrip_chaos::sim::shrink::shrink;
 use scrip_chaos::sim::sweep::sweep;
@@ -18,6 +20,7 @@ fn every_promise_holds_on_a_fixed_set_of_seeds() {
     let tally = sweep(0..240, 2, None, usize::MAX, |_| {});
     assert!(tally.failed.is_empty(), "{:#?}", tally.failed);
     assert!(tally.seeds == 240 && tally.coupons > 1_000, "{tally:?}");
+    assert!(tally.patrol_steps > 500 && tally.reminders > 500, "{tally:?}");
     assert!(tally.faults.len() == 15 && tally.faults.values().all(|count| *count > 0), "{:?}", tally.faults);
 }
 
@@ -117,12 +120,13 @@ fn an_install_that_is_not_bound_to_the_nonce_is_noticed() {
     let plan = |seed| Plan {
         seed,
         size,
-        templates: vec![TemplatePlan { total: 4, limit: 1, daily: 0, budget_minor: 0 }],
+        templates: vec![TemplatePlan { total: 4, limit: 1, daily: 0, budget_minor: 0, lasts_s: LASTS_S }],
         claims: (0..5).map(claim).collect(),
         orders: Vec::new(),
         packs: Vec::new(),
         jobs: Vec::new(),
         codes: Vec::new(),
+        patrol: None,
         changes: vec![ChangePlan { at_ms: 300, template: 0, change: Change::Stock(4) }],
         faults: vec![
             at(200, What::Weather { proxy: None, place: 2, weather, for_ms: 3_000 }),

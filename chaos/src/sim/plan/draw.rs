@@ -3,8 +3,9 @@
 mod beside;
 mod order;
 mod pack;
+mod patrol;
 
-use super::{Change, ChangePlan, ClaimPlan, Plan, Size, TemplatePlan};
+use super::{Change, ChangePlan, ClaimPlan, LASTS_S, Plan, Size, TemplatePlan};
 use crate::sim::dice::Dice;
 use crate::sim::fault::{FaultPlan, Moment, What, When};
 use crate::sim::wire::{CallKind, Weather};
@@ -30,6 +31,7 @@ pub(super) fn plan(seed: u64) -> Plan {
         limit: dice.pick(&[1, 1, 2, 3]),
         daily: 0,
         budget_minor: 0,
+        lasts_s: LASTS_S,
     };
     let mut templates: Vec<TemplatePlan> = (0..dice.pick(&[1, 1, 1, 2])).map(|_| template(dice)).collect();
     days(&mut Dice::apart(seed, 4), &mut templates);
@@ -38,15 +40,22 @@ pub(super) fn plan(seed: u64) -> Plan {
     let changes = changes(dice, templates.len(), span_ms);
     let count = if dice.chance(60) { 0 } else { dice.within(1..=6) };
     let mut faults: Vec<FaultPlan> = (0..count).map(|_| fault(dice, size, span_ms)).collect();
-    let orders = order::orders(&mut Dice::apart(seed, 6), &claims, &mut templates, span_ms);
-    let heal_at_ms = BEGIN_MS + span_ms + dice.within(0..=1_500);
+    let mut orders = order::orders(&mut Dice::apart(seed, 6), &claims, &mut templates, span_ms);
+    let mut heal_at_ms = BEGIN_MS + span_ms + dice.within(0..=1_500);
     let packs = pack::packs(&mut Dice::apart(seed, 20), &claims, &mut templates, span_ms);
     faults.extend(order::faults(&mut Dice::apart(seed, 8), &orders, size, span_ms));
     let beside_dice = &mut Dice::apart(seed, 7);
     let jobs = beside::jobs(beside_dice, &claims, templates.len(), span_ms);
     let codes = beside::codes(beside_dice, &claims, templates.len(), span_ms);
     faults.extend(beside::faults(beside_dice, (&jobs, &codes), size, span_ms));
-    Plan { seed, size, templates, claims, orders, packs, jobs, codes, changes, faults, heal_at_ms }
+    let patrol_dice = &mut Dice::apart(seed, 21);
+    let patrol = patrol::patrol(patrol_dice, &claims, &mut templates, span_ms);
+    if patrol.is_some() {
+        orders.extend(patrol::orders(patrol_dice, &claims, &templates));
+        faults.extend(patrol::faults(patrol_dice, size, span_ms));
+        heal_at_ms += patrol_dice.within(3_000..=8_000);
+    }
+    Plan { seed, size, templates, claims, orders, packs, jobs, codes, patrol, changes, faults, heal_at_ms }
 }
 
 /// With dice of their own, so that everything else about a seed stays what it was before there were days.

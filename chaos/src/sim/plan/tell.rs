@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Change, Plan};
+use super::{Change, PatrolPlan, Plan};
 use crate::sim::fault::{FaultPlan, When};
 
 impl fmt::Display for Plan {
@@ -37,6 +37,16 @@ impl fmt::Display for Plan {
             let (template, claims) = (codes.template + 1, codes.claims.len());
             let (count, uses) = (codes.count, codes.uses);
             writeln!(f, "  {count} codes of {uses} uses of template {template}, {claims} claims with them")?;
+        }
+        if let Some(patrol) = &self.patrol {
+            let lasts: Vec<u64> = self.templates.iter().map(|template| template.lasts_s).collect();
+            let PatrolPlan { slice_rows, round_ms, remind_before_ms, looks } = patrol;
+            let looks = looks.len();
+            writeln!(
+                f,
+                "  patrols in slices of {slice_rows} every {round_ms} ms, reminders {remind_before_ms:?} ms before; \
+                 coupons last {lasts:?} s; {looks} looks"
+            )?;
         }
         for change in &self.changes {
             let template = change.template + 1;

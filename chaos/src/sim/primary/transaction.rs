@@ -17,27 +17,27 @@ use crate::sim::world::{Backend, Sim};
 pub const LOCK_WAIT: Duration = Duration::from_secs(3);
 
 /// How waiting for locks ended.
-enum Waited {
+pub(super) enum Waited {
     Got,
     TooLong,
     Down,
 }
 
 /// One transaction on one life of a primary.
-struct Transaction<'a> {
-    sim: &'a Sim,
-    primary: usize,
+pub(super) struct Transaction<'a> {
+    pub(super) sim: &'a Sim,
+    pub(super) primary: usize,
     life: u32,
     id: u64,
 }
 
 impl<'a> Transaction<'a> {
-    fn begin(sim: &'a Sim, primary: usize, life: u32) -> Self {
+    pub(super) fn begin(sim: &'a Sim, primary: usize, life: u32) -> Self {
         let id = sim.world().number();
         Self { sim, primary, life, id }
     }
 
-    async fn lock(&self, locks: &[Lock]) -> Waited {
+    pub(super) async fn lock(&self, locks: &[Lock]) -> Waited {
         let until = Instant::now() + LOCK_WAIT;
         loop {
             if !self.sim.thawed(Backend::Primary(self.primary), self.life).await {
@@ -60,7 +60,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// Until the commit is due; `false`: the server went down, and nothing of it is left.
-    async fn until_commit(&self) -> bool {
+    pub(super) async fn until_commit(&self) -> bool {
         let pause = {
             let mut world = self.sim.world();
             let commit_ms = world.primaries[self.primary].commit_ms;
@@ -71,7 +71,7 @@ impl<'a> Transaction<'a> {
         self.sim.thawed(Backend::Primary(self.primary), self.life).await
     }
 
-    fn end(&self) {
+    pub(super) fn end(&self) {
         self.sim.world().primaries[self.primary].unlock(self.id);
     }
 }
@@ -98,7 +98,7 @@ pub async fn record(
     recorded
 }
 
-fn refusal(sim: &Sim, primary: usize) -> Option<RecordError> {
+pub(super) fn refusal(sim: &Sim, primary: usize) -> Option<RecordError> {
     let mut world = sim.world();
     let Primary { full, deadlocks, .. } = world.primaries[primary];
     if full {
@@ -181,8 +181,11 @@ async fn append_in(
         let log = world.primaries[primary].data.steps.get(&new.key);
         log.is_some_and(|log| log.iter().any(|step| step.number == new.step.number))
     };
-    let overwrites = sim.world().is(Mutant::StepOverwrites);
-    if !overwrites && steps.iter().any(exists) {
+    let unchecked = |new: &NewStep| {
+        let world = sim.world();
+        world.is(Mutant::StepOverwrites) || (world.is(Mutant::PatrolUnnumbered) && new.step.order.is_none())
+    };
+    if steps.iter().any(|new| !unchecked(new) && exists(new)) {
         return Some(Err(RecordError::Conflict));
     }
     if !transaction.until_commit().await {
@@ -192,7 +195,7 @@ async fn append_in(
     Some(Ok(()))
 }
 
-fn failed(waited: Waited, primary: usize) -> Option<Option<Result<(), RecordError>>> {
+pub(super) fn failed(waited: Waited, primary: usize) -> Option<Option<Result<(), RecordError>>> {
     match waited {
         Waited::Got => None,
         Waited::TooLong => Some(Some(Err(RecordError::RolledBack(format!("primary {primary}: lock wait"))))),

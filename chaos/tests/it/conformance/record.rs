@@ -14,7 +14,7 @@ use scrip_shard_config::SubStock;
 use super::model;
 use crate::record_store::bed::{Bed, P0, STRIPES, coupon, key, on_each, template};
 
-async fn open(store: &impl RecordStore, epoch: u64) {
+pub(super) async fn open(store: &impl RecordStore, epoch: u64) {
     store.create_ledger(P0, &[key(1), key(2)], STRIPES).await.expect("ledgers");
     assert_eq!(raise(store, epoch).await, [Fence::Raised { issued: 0 }; 2]);
 }

@@ -64,5 +64,6 @@ fn order(dice: &mut Dice, users: &[u64], span_ms: u64) -> OrderPlan {
         patience_ms: if dice.chance(250) { dice.within(1..=deadline_ms) } else { deadline_ms + 100 },
         sends_max: dice.pick(&[1, 2, 3, 5]),
         doubled: dice.chance(100),
+        pause_ms: 0,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::BEGIN_MS;
 use crate::sim::dice::Dice;
-use crate::sim::plan::{ClaimPlan, PackPlan, TemplatePlan};
+use crate::sim::plan::{ClaimPlan, LASTS_S, PackPlan, TemplatePlan};
 
 /// May add a template: packs are of several.
 pub(super) fn packs(
@@ -16,7 +16,7 @@ pub(super) fn packs(
     }
     while templates.len() < dice.pick(&[1, 2, 2, 3]) {
         let (total, limit) = (dice.within(1..=30), dice.pick(&[1, 2, 2, 3]));
-        templates.push(TemplatePlan { total, limit, daily: 0, budget_minor: 0 });
+        templates.push(TemplatePlan { total, limit, daily: 0, budget_minor: 0, lasts_s: LASTS_S });
     }
     let users: Vec<u64> = claims.iter().map(|claim| claim.user).collect();
     let mut packs: Vec<PackPlan> = (0..dice.within(1..=24)).map(|_| pack(dice, &users, templates, span_ms)).collect();
