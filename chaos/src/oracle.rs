@@ -38,6 +38,8 @@ pub use self::view::{
     SubStockRow, TemplateRow,
 };
 
+use scrip_client::TemplateId;
+
 use self::told::Requests;
 use crate::history::{Action, History, RequestIndex};
 
@@ -65,6 +67,12 @@ pub fn undecided(history: &History) -> Vec<RequestIndex> {
 /// The history with the request ids that the stores know of claims by code.
 pub fn resolved(history: &History, view: &StoresView) -> History {
     history.with_ids(&codes::ids(history, view))
+}
+
+/// Whether so many units of a template may be unsold although it is sold out: a fail-over may have taken as many coupons
+/// afterwards, as was announced.
+pub fn may_stay_unsold(history: &History, view: &StoresView, template: TemplateId, units: u64) -> bool {
+    loss::unsold_for_good(&resolved(history, view), view).get(&template).is_some_and(|most| units <= *most)
 }
 
 /// Checks every promise that stores and history can show.

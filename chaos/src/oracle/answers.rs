@@ -8,7 +8,7 @@ use super::loss::Losses;
 use super::told::{Request, Requests};
 use super::verdict::{Counts, Kind, Verdict};
 use super::view::{CouponRow, StoresView};
-use super::{Circumstances, bulk, codes, derived};
+use super::{Circumstances, bulk, codes, derived, loss};
 use crate::history::{self, History, Told};
 
 pub(super) fn check(
@@ -149,13 +149,15 @@ fn sold_out(verdict: &mut Verdict, history: &History, requests: &Requests, rows:
 
 /// Sold out is said only when the ledgers add up.
 fn sold_out_said(verdict: &mut Verdict, history: &History, view: &StoresView, circumstances: Circumstances) {
+    let for_good = loss::unsold_for_good(history, view);
     for row in view.templates.iter().filter(|_| !circumstances.replenished) {
         let issued: u64 = view.ledgers.iter().filter(|l| l.template == row.template).map(|l| l.issued).sum();
         let said = |sent: &&history::Sent| {
             sent.told == Told::NotApplied(Code::SoldOut)
                 && history.requests()[sent.request.0 as usize].template == row.template
         };
-        if issued < row.total_stock && history.sends().iter().any(|sent| said(&sent)) {
+        let is_taken = row.total_stock.saturating_sub(issued) <= for_good.get(&row.template).copied().unwrap_or(0);
+        if issued < row.total_stock && !is_taken && history.sends().iter().any(|sent| said(&sent)) {
             let text = || format!("template {}: callers were told; {issued} of {}", row.template, row.total_stock);
             verdict.add(Kind::SoldOutTooSoon, text);
         }

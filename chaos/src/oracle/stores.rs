@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use scrip_client::{TemplateId, UserId};
 use scrip_shard_config::{PrimaryId, SubStock};
 
-use super::Circumstances;
 use super::verdict::{Kind, Verdict};
 use super::view::StoresView;
+use super::{Circumstances, loss};
 use crate::history::History;
 
 type StockKey = (TemplateId, SubStock);
@@ -72,6 +72,7 @@ fn totals(
     circumstances: Circumstances,
 ) {
     let coupons = sums(view.coupons.iter().map(|row| (row.template, 1)));
+    let for_good = loss::unsold_for_good(history, view);
     verdict.counts.coupons = view.coupons.len() as u64;
     verdict.counts.issued = issued.values().sum();
     for row in &view.templates {
@@ -79,15 +80,17 @@ fn totals(
         let of_template = |key: &StockKey| key.0 == template;
         let issued: u64 = issued.iter().filter(|(key, _)| of_template(key)).map(|(_, issued)| issued).sum();
         let coupons = coupons.get(&template).copied().unwrap_or(0);
+        let rest = total.saturating_sub(issued);
+        let is_taken = row.sold_out && rest <= for_good.get(&template).copied().unwrap_or(0);
         // Nobody can claim what is closed.
-        let unsold = if history.is_closed(template) { 0 } else { total.saturating_sub(issued) };
+        let unsold = if history.is_closed(template) || is_taken { 0 } else { rest };
         verdict.counts.total_stock += total;
         verdict.counts.unsold += unsold;
         let numbers = || format!("template {template}: total {total}, issued {issued}, coupons {coupons}");
         if issued > total || coupons > total {
             verdict.add(Kind::Oversold, numbers);
         }
-        if row.sold_out && issued < total {
+        if row.sold_out && issued < total && !is_taken {
             verdict.add(Kind::SoldOutTooSoon, || format!("meta says sold out; {}", numbers()));
         }
         if circumstances.demand_exceeds_stock && unsold > 0 {

@@ -29,6 +29,7 @@ use super::bed::Bed;
 use super::recorder::Recorder;
 use super::{Error, RunSpec};
 use crate::history::{History, TemplateFact};
+use crate::oracle::{self, StoresView};
 
 /// How long coupons of the job's template can be used.
 const SHORT_S: u64 = 2;
@@ -112,14 +113,23 @@ impl Beside {
 }
 
 /// Whether a finding of the audit is what a fail-over may have left: entries of a job and uses of codes that are gone while meta, or
-/// another primary, has what came of them.
-pub(super) fn may_be_lost(history: &History, finding: &serde_json::Value) -> bool {
+/// another primary, has what came of them; and coupons of what was sold out by then.
+pub(super) fn may_be_lost(history: &History, view: &StoresView, finding: &serde_json::Value) -> bool {
     let kind = finding["kind"].as_str().unwrap_or_default();
     let on_it = || history.losses().iter().any(|lost| finding["primary"].as_u64() == Some(lost.primary.0.into()));
     match kind {
         "bulk_pending" | "bulk_list_differs" => on_it(),
         // A coupon is where its user lives, and the use that may be gone where the code lives.
         "code_use_missing" | "code_coupon_differs" => !history.losses().is_empty(),
+        "sold_out_too_soon" => {
+            let number = |key: &str| finding[key].as_str().and_then(|text| text.parse::<u64>().ok());
+            let template =
+                finding["template"].as_u64().and_then(|id| TemplateId::try_new(u32::try_from(id).ok()?).ok());
+            let (Some(total), Some(issued), Some(template)) = (number("expected"), number("found"), template) else {
+                return false;
+            };
+            oracle::may_stay_unsold(history, view, template, total.saturating_sub(issued))
+        }
         _ => false,
     }
 }

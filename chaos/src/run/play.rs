@@ -81,7 +81,7 @@ pub(super) async fn play(
     let Still { history, view, problems: moving } = still(bed, &recorder, beside.as_ref().map(Beside::short)).await?;
     problems.extend(moving);
     let mut audit = evidence::audit(&bed.testbed, &bed.proxies, evidence::AUDIT_MAX).await?;
-    audit.excuse(|finding| beside::may_be_lost(&history, finding));
+    audit.excuse(|finding| beside::may_be_lost(&history, &view, finding));
     let circumstances = Circumstances { demand_exceeds_stock: true, doubt_resolved: true, ..Circumstances::default() };
     let verdict = oracle::check(&history, &view, circumstances);
     problems.splice(0..0, recorder.violations());

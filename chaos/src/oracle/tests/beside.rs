@@ -233,6 +233,38 @@ fn a_fail_over_excuses_what_it_may_have_taken_and_nothing_else() {
 }
 
 #[test]
+fn what_a_fail_over_takes_of_what_is_sold_out_stays_unsold() {
+    let taken = |from_us, until_us, is_home: bool| {
+        move |case: &mut Case| {
+            // User 3 is told that it is sold out between 5 and 6 ms; then the coupon of user 1 goes.
+            case.view.coupons.remove(0);
+            case.view.ledgers[0].issued = 0;
+            let tails = vec![if is_home { 1..=1 } else { 4..=9 }];
+            case.history.lost(LostCommits { primary: PrimaryId(0), tails, from_us, until_us });
+        }
+    };
+    check_case(taken(0, 9_000, true), &[]);
+    let wrong = [(Kind::SoldOutTooSoon, 2), (Kind::Unsold, 1)];
+    // It was lost before it was sold out, and so should have been sold again.
+    check_case(taken(0, 5_000, true), &wrong);
+    // Nobody there can have lost it.
+    check_case(taken(0, 9_000, false), &[&wrong[..], &[(Kind::Missing, 1)]].concat());
+    // One user cannot have lost two.
+    let two = |case: &mut Case| {
+        taken(0, 9_000, true)(case);
+        case.view.templates[0].total_stock = 3;
+        case.view.sub_stocks[0].allotment = 2;
+    };
+    check_case(two, &wrong);
+    // It can be sold again.
+    let open = |case: &mut Case| {
+        taken(0, 9_000, true)(case);
+        case.view.templates[0].sold_out = false;
+    };
+    check_case(open, &[(Kind::Unsold, 1)]);
+}
+
+#[test]
 fn of_two_sends_at_once_a_pause_or_a_full_day_may_refuse_one() {
     let twins = |case: &mut Case, refused| {
         case.operated(Action::Pause, OperationTold::Done);
