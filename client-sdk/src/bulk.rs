@@ -75,7 +75,8 @@ pub struct BulkJob {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BulkJobState {
-    /// Users may be added.
+    /// Users may be added. A job comes back to here when a primary has failed over to a server that lacks a part of its list: submit
+    /// the same list under the same request id again; what was issued stays issued.
     Uploading,
     /// Its list is being counted. A start that was lost on the way is sent again.
     Starting,

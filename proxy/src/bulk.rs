@@ -14,6 +14,8 @@
 //!   between the two may lack it.
 //! - A job is at its end when every slice was read from its first entry to its last and had nothing pending. The list is
 //!   closed by then, and no entry becomes pending again.
+//! - A slice that has become shorter since the start (its primary failed over to a server that lacks entries) is not at its end: the
+//!   job takes its list again. What is lost after a slice was read to its end, nobody looks for; the audit tells.
 //! - A cancelled job asks for the claim of each pending entry instead of sending it: what was issued before is noted as
 //!   issued, all else as cancelled.
 //!

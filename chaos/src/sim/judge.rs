@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use scrip_client::{BulkOutcome, Code, CodeBatchId, CouponId, TemplateId, UserId};
+use scrip_protocol::v1::BulkJobState;
 use scrip_proxy::bulk::request_of;
 use scrip_proxy::exchange::code::CodeKey;
 use scrip_proxy::exchange::home;
@@ -186,8 +187,8 @@ fn orders(world: &World, history: &mut History) {
     }
 }
 
-/// What stands beside the claims. Of a list that a fail-over took something of, whatever is there is right, and who is not there was
-/// taken; and where it took uses of
+/// What stands beside the claims. Of a list that a fail-over took something of, whatever is there is right; who is not there was taken, if
+/// nobody was going to look again: the job was cancelled, or the list had been read to its end. And where it took uses of
 /// a code, the oracle is told that they may be gone, and nothing else.
 fn beside(world: &World, history: &mut History, resolved: &History, view: &StoresView) {
     let coupons: BTreeSet<_> = view.coupons.iter().map(|row| row.request).collect();
@@ -208,11 +209,14 @@ fn beside(world: &World, history: &mut History, resolved: &History, view: &Store
     for job in resolved.jobs() {
         let Some(mut results) = history.results_of(job.request).map(<[_]>::to_vec) else { continue };
         let listed: BTreeSet<UserId> = results.iter().map(|(user, _)| *user).collect();
-        let is_lost = |user: &UserId| {
+        let is_short = |user: &UserId| {
             let at = world.primary_of(*user);
-            job.told.iter().any(|id| world.lost_lists.contains(&(*id, at)))
+            job.told.iter().any(|id| {
+                let cancelled = world.meta.job(*id).is_ok_and(|job| job.state == BulkJobState::Cancelled);
+                world.short_lists.contains(&(*id, at)) || (cancelled && world.lost_lists.contains(&(*id, at)))
+            })
         };
-        let taken = job.users.iter().filter(|user| !listed.contains(user) && is_lost(user));
+        let taken = job.users.iter().filter(|user| !listed.contains(user) && is_short(user));
         results.extend(taken.map(|user| (*user, BulkOutcome::Refused(Code::Unspecified))));
         history.job_ended(job.request, results);
     }

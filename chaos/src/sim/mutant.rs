@@ -43,6 +43,8 @@ pub enum Mutant {
     PackInParts,
     /// A result of a bulk job says "issued" whether or not the coupon is there.
     ResultWithoutCoupon,
+    /// A slice of a bulk job is closed whatever has become of its list.
+    ShortListTaken,
     /// The number of a use is not checked when it is written: it takes the place of the one that has it.
     UseUnchecked,
     /// A use is taken however many there are.
@@ -60,7 +62,7 @@ pub enum Mutant {
 }
 
 /// Every mutant, with the name by which it is asked for.
-pub const MUTANTS: [(Mutant, &str); 27] = [
+pub const MUTANTS: [(Mutant, &str); 28] = [
     (Mutant::ReleaseTwice, "release-twice"),
     (Mutant::UnknownIsRefused, "release-after-unknown-commit"),
     (Mutant::InstallUnbound, "install-unbound"),
@@ -81,6 +83,7 @@ pub const MUTANTS: [(Mutant, &str); 27] = [
     (Mutant::BudgetUnchecked, "budget-unchecked"),
     (Mutant::PackInParts, "pack-in-parts"),
     (Mutant::ResultWithoutCoupon, "result-without-coupon"),
+    (Mutant::ShortListTaken, "short-list-taken"),
     (Mutant::UseUnchecked, "use-unchecked"),
     (Mutant::UsesUnbounded, "uses-unbounded"),
     (Mutant::PatrolUnnumbered, "patrol-unnumbered"),

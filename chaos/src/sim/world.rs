@@ -127,6 +127,8 @@ pub struct World {
     pub lost_users: BTreeSet<(UserId, TemplateId)>,
     /// Lists of bulk jobs of which a fail-over lost something, and where.
     pub lost_lists: BTreeSet<(BulkJobId, usize)>,
+    /// Those that were shorter, or became so, when nobody was going to look at them again.
+    pub short_lists: BTreeSet<(BulkJobId, usize)>,
     /// Codes, as batch and index, of which a fail-over lost uses.
     pub lost_uses: BTreeSet<(u32, u32)>,
     /// Templates of which a fail-over lost coupons that nobody will count anew.
@@ -167,6 +169,7 @@ impl World {
             lost_steps: Vec::new(),
             lost_users: BTreeSet::new(),
             lost_lists: BTreeSet::new(),
+            short_lists: BTreeSet::new(),
             lost_uses: BTreeSet::new(),
             lost_for_good: Vec::new(),
             numbers: 0,

@@ -86,6 +86,7 @@ fn a_pack_in_parts_is_noticed() {
 #[test]
 fn a_missing_rule_of_jobs_and_codes_is_noticed() {
     check(Mutant::ResultWithoutCoupon, &["issued, and there is no coupon"]);
+    check(Mutant::ShortListTaken, &["JobListDiffers"]);
     check(Mutant::UseUnchecked, &["UsesDiffer", "Missing", "CouponWithoutUse", "RequestTwice"]);
     check(Mutant::UsesUnbounded, &["UsesDiffer"]);
 }

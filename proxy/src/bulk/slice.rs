@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use scrip_protocol::UserId;
 use scrip_protocol::v1::response::Result as Answer;
-use scrip_protocol::v1::{Code, Response};
+use scrip_protocol::v1::{BulkJobState, Code, Response};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::answers::Answers;
@@ -43,8 +43,8 @@ pub(super) struct Slice<'a, B> {
 /// How one reading of the slice ended.
 #[derive(Debug, PartialEq, Eq)]
 enum Pass {
-    /// No entry was pending.
-    Nothing,
+    /// No entry was pending, of so many.
+    Nothing(u64),
     /// Every pending entry got its result.
     Decided,
     /// Some are left for later.
@@ -90,7 +90,7 @@ impl<'a, B: BulkStore> Slice<'a, B> {
         let mut pause = PAUSE_FIRST;
         while let Some(purpose) = self.holding.purpose() {
             match self.pass(purpose).await {
-                Pass::Nothing => return self.close().await,
+                Pass::Nothing(users) => return self.close(users).await,
                 Pass::Decided | Pass::Stopped => pause = PAUSE_FIRST,
                 Pass::Left => {
                     self.nap(pause).await;
@@ -121,10 +121,15 @@ impl<'a, B: BulkStore> Slice<'a, B> {
         }
     }
 
-    async fn close(&self) {
-        match self.runner.store.close_slice(self.key).await {
+    async fn close(&self, users: u64) {
+        let primary = self.key.primary;
+        match self.runner.store.close_slice(self.key, users).await {
+            Ok(job) if job.state == BulkJobState::Uploading => tracing::warn!(
+                job = %job.job, %primary, users,
+                "the primary has lost a part of the job's list, which is to be submitted again"
+            ),
             Ok(job) => {
-                tracing::info!(job = %job.job, primary = %self.key.primary, state = job.state.as_str_name(), "done")
+                tracing::info!(job = %job.job, %primary, state = job.state.as_str_name(), "done")
             }
             Err(error) => tracing::debug!(%error, "the end of a slice was not noted; it is looked at again"),
         }
@@ -132,7 +137,7 @@ impl<'a, B: BulkStore> Slice<'a, B> {
 
     /// Reads the slice from its first entry to its last.
     async fn pass(&mut self, purpose: Purpose) -> Pass {
-        let (mut after, mut end) = (None, Pass::Nothing);
+        let (mut after, mut users, mut end) = (None, 0, None);
         loop {
             self.holding.renew_if_due().await;
             if self.holding.purpose() != Some(purpose) {
@@ -145,15 +150,16 @@ impl<'a, B: BulkStore> Slice<'a, B> {
                     return Pass::Left;
                 }
             };
-            let Some(last) = entries.last() else { return end };
+            let Some(last) = entries.last() else { return end.unwrap_or(Pass::Nothing(users)) };
             after = Some(last.user);
+            users += entries.len() as u64;
             let pending = entries.iter().filter(|entry| entry.result == Code::Unspecified);
-            let users: Vec<UserId> = pending.map(|entry| entry.user).collect();
-            if users.is_empty() {
+            let pending: Vec<UserId> = pending.map(|entry| entry.user).collect();
+            if pending.is_empty() {
                 continue;
             }
             let Some(new) = self.holding.lease().map(|lease| lease.job.new) else { return Pass::Stopped };
-            let group = self.issue(&users, new, purpose).await;
+            let group = self.issue(&pending, new, purpose).await;
             if group.stopped {
                 return Pass::Stopped;
             }
@@ -161,11 +167,10 @@ impl<'a, B: BulkStore> Slice<'a, B> {
             if group.waits || group.noted == 0 {
                 return Pass::Left;
             }
-            if group.noted < users.len() {
-                end = Pass::Left;
-            } else if end == Pass::Nothing {
-                end = Pass::Decided;
+            if group.noted < pending.len() {
+                end = Some(Pass::Left);
             }
+            end.get_or_insert(Pass::Decided);
         }
     }
 

@@ -12,6 +12,9 @@
 //!
 //! A start may stop anywhere: the job then stays in STARTING until it is sent again.
 //!
+//! A primary that fails over may lose entries that it had acknowledged. Whoever finds at the end of a slice that it has become
+//! shorter makes the job take users again, of the very list that it was started with: those that are there stay as they are.
+//!
 //! An entry goes from *pending* to a result and never back; a coupon (OK) replaces a refusal, because the coupon is the
 //! truth and the entry a note of it. So OK is only ever noted beside the coupon, in one transaction of their primary: a primary
 //! that failed over in between may lack the coupon, and then its claim is sent again.
@@ -95,6 +98,19 @@ pub struct JobRecord {
     pub seal: u32,
     /// Milliseconds since 1970-01-01 UTC.
     pub created_at_ms: u64,
+}
+
+impl JobRecord {
+    /// Whether it may be started with this list: with any, the first time, and then with no other one.
+    ///
+    /// # Errors
+    /// As of [`Expected::check`].
+    pub fn check(&self, list: Counted) -> Result<(), BulkError> {
+        if self.list == Counted::default() {
+            return Ok(());
+        }
+        Expected { users: self.list.users, digest: Some(self.list.digest) }.check(list)
+    }
 }
 
 /// The entries of one job on one primary.
@@ -239,8 +255,9 @@ pub trait BulkStore: Clone + Send + Sync + 'static {
     /// Gives a slice back.
     fn release(&self, slice: SliceKey, owner: u64) -> impl Future<Output = Result<(), BulkError>> + Send;
 
-    /// No entry of the slice is pending. With the last slice the job is FINISHED, or CANCELLED.
-    fn close_slice(&self, slice: SliceKey) -> impl Future<Output = Result<JobRecord, BulkError>> + Send;
+    /// No entry of the slice is pending, and it has so many. With the last slice the job is FINISHED, or CANCELLED. Had the slice more
+    /// when the job was started, the primary has failed over to a server that lacks some: the job takes users again.
+    fn close_slice(&self, slice: SliceKey, users: u64) -> impl Future<Output = Result<JobRecord, BulkError>> + Send;
 
     /// Adds users to the list under this seal. Users that are on it stay as they are.
     fn add_users(

@@ -22,6 +22,7 @@ pub struct Beside {
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Slice {
+    users: u64,
     done: bool,
     owner: u64,
     leased_until_ms: u64,
@@ -85,12 +86,13 @@ impl Meta {
             return Err(BulkError::Contended);
         }
         let list = counts.iter().fold(Counted::default(), |sum, (_, counted)| sum.and(*counted));
-        if let Err(error) = expected.check(list) {
+        if let Err(error) = expected.check(list).and_then(|()| job.check(list)) {
             self.set(JobRecord { state: BulkJobState::Uploading, ..job });
             return Err(error);
         }
-        for (primary, _) in counts.iter().filter(|(_, counted)| counted.users > 0) {
-            self.beside.slices.insert((job.job.get(), *primary), Slice::default());
+        for (primary, counted) in counts.iter().filter(|(_, counted)| counted.users > 0) {
+            let slice = self.beside.slices.entry((job.job.get(), *primary)).or_default();
+            (slice.users, slice.done) = (counted.users, false);
         }
         Ok(self.set(JobRecord { state: BulkJobState::Running, list, ..job }))
     }
@@ -161,9 +163,15 @@ impl Meta {
         }
     }
 
-    /// Nothing of a slice is pending; the job ends with the last.
-    pub fn close_slice(&mut self, key: SliceKey) -> Result<JobRecord, BulkError> {
+    /// Nothing of a slice with so many entries is pending; the job ends with the last, or takes users again if some were lost.
+    pub fn close_slice(&mut self, key: SliceKey, users: u64) -> Result<JobRecord, BulkError> {
         let job = self.job(key.job)?;
+        let is_short = |slice: &Slice| users < slice.users;
+        if self.beside.slices.get(&(key.job.get(), key.primary)).is_some_and(is_short)
+            && matches!(job.state, BulkJobState::Running | BulkJobState::Paused)
+        {
+            return Ok(self.set(JobRecord { state: BulkJobState::Uploading, ..job }));
+        }
         if let Some(slice) = self.beside.slices.get_mut(&(key.job.get(), key.primary)) {
             slice.done = true;
         }
@@ -176,6 +184,11 @@ impl Meta {
             return Ok(job);
         }
         Ok(self.set(JobRecord { state, ..job }))
+    }
+
+    /// How many entries a slice had that is done.
+    pub fn done_with(&self, key: SliceKey) -> Option<u64> {
+        self.beside.slices.get(&(key.job.get(), key.primary)).filter(|slice| slice.done).map(|slice| slice.users)
     }
 
     /// Creates a batch of codes, or finds the one that this request created.

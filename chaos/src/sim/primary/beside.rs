@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use scrip_client::{BulkJobId, Code, RequestId, UserId};
 use scrip_proxy::bulk::request_of;
 use scrip_proxy::exchange::code::CodeKey;
-use scrip_proxy::store::bulk::{Counted, Entry, NewJob};
+use scrip_proxy::store::bulk::{Counted, Entry, NewJob, SliceKey};
+use scrip_shard_config::PrimaryId;
 use sha2::{Digest, Sha256};
 
 use super::Data;
@@ -102,6 +103,15 @@ impl World {
         }
     }
 
+    /// Nobody looks at the entries of a slice again that is done.
+    pub fn note_short_list(&mut self, job: BulkJobId, primary: usize) {
+        let slice = SliceKey { job, primary: PrimaryId(primary as u16) };
+        let left = self.primaries[primary].data.lists.get(&job).map_or(0, |list| list.entries.len() as u64);
+        if self.meta.done_with(slice).is_some_and(|users| left < users) {
+            self.short_lists.insert((job, primary));
+        }
+    }
+
     /// Lists and uses that the copy lacks something of.
     pub(super) fn mourn_beside(&mut self, primary: usize, old: &Data) {
         let kept = &self.primaries[primary].data;
@@ -109,6 +119,9 @@ impl World {
         let lists: Vec<_> = lists.map(|(job, _)| (*job, primary)).collect();
         let uses = old.uses.iter().filter(|(code, uses)| kept.uses.get(code).map_or(0, Vec::len) < uses.len());
         let uses: Vec<_> = uses.map(|(code, _)| *code).collect();
+        for (job, _) in &lists {
+            self.note_short_list(*job, primary);
+        }
         self.lost_lists.extend(lists);
         self.lost_uses.extend(uses);
     }

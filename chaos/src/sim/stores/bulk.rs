@@ -13,6 +13,7 @@ use scrip_shard_config::PrimaryId;
 use super::meta::wall_ms;
 use super::record::index;
 use super::{ModelStores, limits, of_read, of_write};
+use crate::sim::mutant::Mutant;
 use crate::sim::primary::beside::List;
 use crate::sim::wire::CallKind;
 use crate::sim::world::{Backend, World};
@@ -127,10 +128,14 @@ impl BulkStore for ModelStores {
         .await
     }
 
-    async fn close_slice(&self, slice: SliceKey) -> Result<JobRecord, BulkError> {
+    async fn close_slice(&self, slice: SliceKey, users: u64) -> Result<JobRecord, BulkError> {
         let close = move |world: &mut World| {
-            let closed = world.meta.close_slice(slice);
             let SliceKey { job, primary } = slice;
+            let anyhow = world.is(Mutant::ShortListTaken);
+            let closed = world.meta.close_slice(slice, if anyhow { u64::MAX } else { users });
+            if world.meta.done_with(slice).is_some_and(|before| before <= users) {
+                world.note_short_list(job, index(primary));
+            }
             world.note(format_args!(
                 "meta: the slice of job {job} on {primary} is done: {:?}",
                 closed.as_ref().map(|job| job.state)

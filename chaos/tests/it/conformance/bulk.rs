@@ -114,11 +114,37 @@ pub(crate) async fn slices(store: impl BulkStore + MetaStore) {
     assert_eq!(store.free_slices(0, 10).await, Ok(Vec::new()), "a paused job rests");
     assert_eq!(store.pause_job(job.job, false).await.map(|job| job.state), Ok(BulkJobState::Running));
     for _ in 0..2 {
-        assert_eq!(store.close_slice(slice).await.map(|job| job.state), Ok(BulkJobState::Finished));
+        assert_eq!(store.close_slice(slice, 1).await.map(|job| job.state), Ok(BulkJobState::Finished));
     }
     assert_eq!(store.free_slices(0, 10).await, Ok(Vec::new()));
     assert_eq!(store.lease(slice, 2, LONG).await, Ok(None));
     assert_eq!(store.cancel_job(job.job).await, Err(BulkError::State(BulkJobState::Finished)));
+}
+
+/// A primary that failed over to a server that lacks entries: the job takes its list again, and no other one.
+pub(crate) async fn shorter_lists(store: impl BulkStore + MetaStore) {
+    let job = running(&store, &[5, 6]).await;
+    let slice = slice(&job);
+    let start = async || {
+        let begun = store.begin_start(job.job).await.expect("begun");
+        let counted = store.seal(slice, begun.seal).await.expect("sealed");
+        let expected = Expected { users: counted.users, digest: Some(counted.digest) };
+        store.end_start(job.job, begun.seal, expected, &[(P0, counted)]).await
+    };
+    let reopened = JobRecord { state: BulkJobState::Uploading, ..job };
+    for _ in 0..2 {
+        assert_eq!(store.close_slice(slice, 1).await, Ok(reopened), "noticed, by whichever proxy");
+    }
+    assert_eq!(store.free_slices(0, 10).await, Ok(Vec::new()), "nobody works on it");
+    store.add_users(slice, reopened.seal, &[5, 6].map(UserId)).await.expect("added, or there");
+    let started = start().await.expect("started again");
+    assert_eq!((started.state, started.list), (BulkJobState::Running, job.list));
+    assert_eq!(store.free_slices(0, 10).await, Ok(vec![slice]), "read from the first entry again");
+
+    let reopened = store.close_slice(slice, 1).await.expect("noticed");
+    store.add_users(slice, reopened.seal, &[UserId(7)]).await.expect("added");
+    assert_eq!(start().await, Err(BulkError::CountMismatch { expected: 2, found: 3 }));
+    assert_eq!(store.job(job.job).await.map(|job| (job.state, job.list)), Ok((BulkJobState::Uploading, started.list)));
 }
 
 /// Results: once, but for the coupon, which replaces a refusal; and OK only beside the coupon.
@@ -173,6 +199,11 @@ async fn slices_have_one_holder() {
 }
 
 #[tokio::test]
+async fn a_list_that_became_shorter_is_taken_again() {
+    on_each("conforming_shorter_lists", async |bed: Bed| shorter_lists(bed.store).await).await;
+}
+
+#[tokio::test]
 async fn a_result_is_noted_once_and_a_coupon_beside_it() {
     on_each("conforming_results", async |bed: Bed| results(bed.store).await).await;
 }
@@ -182,5 +213,6 @@ async fn the_model_of_bulk_jobs_does_the_same() {
     jobs(model()).await;
     lists(model()).await;
     slices(model()).await;
+    shorter_lists(model()).await;
     results(model()).await;
 }

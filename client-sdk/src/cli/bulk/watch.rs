@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use scrip_client::{AddBulkUsersError, Bulk, BulkJobId, BulkProgress, GetBulkJobError, UserId};
+use scrip_client::{AddBulkUsersError, Bulk, BulkJobId, BulkJobState, BulkProgress, GetBulkJobError, UserId};
 
 /// How often a job is asked for: the proxies count its entries for it.
 const ASK_EVERY: Duration = Duration::from_secs(1);
+
+const SHORTER: &str =
+    "a primary has lost a part of the job's list; give the same list with the same --request-id again";
 
 fn bar(what: &str, users: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{prefix} [{bar:40}] {human_pos} of {human_len} {msg}");
@@ -35,11 +38,15 @@ pub(super) async fn run(bulk: &Bulk, job: BulkJobId) -> Result<BulkProgress, Get
         bar.set_position(progress.done());
         bar.set_message(pace(&progress));
         tokio::time::sleep(ASK_EVERY).await;
-        progress = match bulk.progress(job).await {
+        let now = match bulk.progress(job).await {
             Ok(progress) => progress,
             Err(GetBulkJobError::Unavailable(_) | GetBulkJobError::DeadlineExceeded(_)) => continue,
             Err(error) => return Err(error),
         };
+        if now.job.state == BulkJobState::Uploading && progress.job.state != BulkJobState::Uploading {
+            bar.suspend(|| eprintln!("{job}: {SHORTER}"));
+        }
+        progress = now;
     }
     bar.finish_and_clear();
     Ok(progress)

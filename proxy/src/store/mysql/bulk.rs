@@ -79,8 +79,8 @@ impl BulkStore for MysqlStore {
         slice::release(self.meta(), slice, owner).await
     }
 
-    async fn close_slice(&self, slice: SliceKey) -> Result<JobRecord, BulkError> {
-        slice::close(self.meta(), slice).await
+    async fn close_slice(&self, slice: SliceKey, users: u64) -> Result<JobRecord, BulkError> {
+        slice::close(self.meta(), slice, users).await
     }
 
     async fn add_users(&self, slice: SliceKey, seal: u32, users: &[UserId]) -> Result<(), BulkError> {

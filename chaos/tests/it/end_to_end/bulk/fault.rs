@@ -10,6 +10,7 @@ cases! {
     a_killed_proxy_leaves_its_work_to_the_other on own;
     a_frozen_proxy_that_wakes_up_late_changes_nothing on own;
     a_primary_that_is_away_for_a_while_holds_up_its_own_users_only on own;
+    a_list_that_a_fail_over_made_shorter_is_submitted_again on own;
 }
 
 async fn own(server: PathBuf) -> Scene {
@@ -19,6 +20,7 @@ async fn own(server: PathBuf) -> Scene {
 mod cases {
     use std::time::Duration;
 
+    use scrip_chaos::testbed::RestartWith;
     use scrip_client::{
         BulkJobId, BulkJobState, NewBulkJob, RequestId, TemplateDefinition, TemplateId, UserId, mint_request_id,
     };
@@ -83,6 +85,28 @@ mod cases {
         scene.testbed.primary(1).pause().expect("paused");
         sleep(Duration::from_secs(4)).await;
         scene.testbed.primary(1).resume().expect("resumed");
+        let end = ended(scene, job).await;
+        assert_eq!((end.job.state, end.issued, end.refused), (BulkJobState::Finished, COUNT, Vec::new()));
+        assert_eq!(scene.books(template).await, Books { coupons: COUNT, ledger: COUNT });
+        audit(scene).await;
+    }
+
+    /// The server that takes over has neither the list nor the coupons that came of it.
+    pub(super) async fn a_list_that_a_fail_over_made_shorter_is_submitted_again(scene: &Scene) {
+        const COUNT: u64 = 2_000;
+        let template = scene.template(COUNT + 100, 3).await;
+        let older = scene.testbed.primary(1).snapshot().await.expect("copied");
+        let (request, new) = (mint_request_id(), NewBulkJob { rate_per_s: Some(500), ..NewBulkJob::new(template) });
+        let submit = async || scene.client.bulk().submit(request, new, users(0, COUNT)).await;
+        let job = submit().await.expect("submitted").job;
+        until(scene, job, "some are issued", |progress| progress.issued > 100).await;
+        scene.testbed.primary(1).kill();
+        scene.testbed.primary(1).restart(RestartWith::Snapshot(&older)).await.expect("failed over");
+        let short = until(scene, job, "it is noticed", |progress| {
+            progress.job.state == BulkJobState::Uploading || progress.job.state.is_final()
+        });
+        assert_eq!(short.await.job.state, BulkJobState::Uploading);
+        assert_eq!(submit().await.expect("submitted again").job, job);
         let end = ended(scene, job).await;
         assert_eq!((end.job.state, end.issued, end.refused), (BulkJobState::Finished, COUNT, Vec::new()));
         assert_eq!(scene.books(template).await, Books { coupons: COUNT, ledger: COUNT });

@@ -146,43 +146,33 @@ pub(super) async fn end_start(
     counts: &[(PrimaryId, Counted)],
 ) -> Result<JobRecord, BulkError> {
     let list = counts.iter().fold(Counted::default(), |sum, (_, counted)| sum.and(*counted));
-    let checked = expected.check(list);
     let mut transaction = Transaction::begin(pool).await?;
-    let ended = match &checked {
-        Ok(()) => run(&mut transaction, job, seal, list, counts).await,
-        Err(_) => take_users_again(&mut transaction, job, seal).await,
-    };
-    let job = transaction.end(ended).await?;
+    let ended = end_start_in(&mut transaction, job, seal, (expected, list), counts).await;
+    let (job, checked) = transaction.end(ended).await?;
     checked.map(|()| job)
 }
 
-async fn run(
+async fn end_start_in(
     transaction: &mut Transaction,
     job: BulkJobId,
     seal: u32,
-    list: Counted,
+    (expected, list): (Expected, Counted),
     counts: &[(PrimaryId, Counted)],
-) -> Result<JobRecord, BulkError> {
-    let before = locked_in_start(transaction, job, seal).await?;
-    for (primary, counted) in counts.iter().filter(|(_, counted)| counted.users > 0) {
+) -> Result<(JobRecord, Result<(), BulkError>), BulkError> {
+    let before = locked(transaction, job).await?;
+    if before.seal != seal || before.state != BulkJobState::Starting {
+        return Err(BulkError::Contended);
+    }
+    let checked = expected.check(list).and_then(|()| before.check(list));
+    let after = match checked {
+        Ok(()) => JobRecord { state: BulkJobState::Running, list, ..before },
+        Err(_) => JobRecord { state: BulkJobState::Uploading, ..before },
+    };
+    for (primary, counted) in counts.iter().filter(|(_, counted)| checked.is_ok() && counted.users > 0) {
         transaction.run(sql::SLICE_INSERT, (job.get(), primary.0, counted.users)).await?;
     }
-    let after = JobRecord { state: BulkJobState::Running, list, ..before };
     update(transaction, &after).await?;
-    Ok(after)
-}
-
-async fn take_users_again(transaction: &mut Transaction, job: BulkJobId, seal: u32) -> Result<JobRecord, BulkError> {
-    let before = locked_in_start(transaction, job, seal).await?;
-    let after = JobRecord { state: BulkJobState::Uploading, ..before };
-    update(transaction, &after).await?;
-    Ok(after)
-}
-
-/// The job, locked, if this start is still the last one.
-async fn locked_in_start(transaction: &mut Transaction, job: BulkJobId, seal: u32) -> Result<JobRecord, BulkError> {
-    let job = locked(transaction, job).await?;
-    if job.seal == seal && job.state == BulkJobState::Starting { Ok(job) } else { Err(BulkError::Contended) }
+    Ok((after, checked))
 }
 
 #[cfg(test)]

@@ -55,14 +55,21 @@ pub(super) async fn release(pool: &Pool, SliceKey { job, primary }: SliceKey, ow
 }
 
 /// Nothing of the slice is pending. Repeating it changes nothing.
-pub(super) async fn close(pool: &Pool, slice: SliceKey) -> Result<JobRecord, BulkError> {
+pub(super) async fn close(pool: &Pool, slice: SliceKey, users: u64) -> Result<JobRecord, BulkError> {
     let mut transaction = Transaction::begin(pool).await?;
-    let closed = close_in(&mut transaction, slice).await;
+    let closed = close_in(&mut transaction, slice, users).await;
     transaction.end(closed).await
 }
 
-async fn close_in(transaction: &mut Transaction, slice: SliceKey) -> Result<JobRecord, BulkError> {
+async fn close_in(transaction: &mut Transaction, slice: SliceKey, users: u64) -> Result<JobRecord, BulkError> {
     let before = job::locked(transaction, slice.job).await?;
+    let rows: Vec<u64> = transaction.rows(sql::SLICE_USERS, (slice.job.get(), slice.primary.0)).await?;
+    let is_short = rows.first().is_some_and(|started_with| users < *started_with);
+    if is_short && matches!(before.state, BulkJobState::Running | BulkJobState::Paused) {
+        let after = JobRecord { state: BulkJobState::Uploading, ..before };
+        job::update(transaction, &after).await?;
+        return Ok(after);
+    }
     transaction.run(sql::SLICE_DONE, (slice.job.get(), slice.primary.0)).await?;
     let state = match before.state {
         BulkJobState::Running | BulkJobState::Paused => BulkJobState::Finished,

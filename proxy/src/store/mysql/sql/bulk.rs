@@ -40,9 +40,11 @@ pub(in crate::store::mysql) const JOB_INSERT: &str = "INSERT INTO meta_bulk_job 
 pub(in crate::store::mysql) const JOB_UPDATE: &str =
     "UPDATE meta_bulk_job SET state = ?, seal = ?, users = ?, list_digest = ? WHERE job_id = ?";
 
-/// A slice of a job that was started.
-pub(in crate::store::mysql) const SLICE_INSERT: &str =
-    "INSERT INTO meta_bulk_slice (job_id, primary_id, users, done, owner) VALUES (?, ?, ?, 0, 0)";
+/// A slice of a job that was started; after another start it is read from its first entry again.
+pub(in crate::store::mysql) const SLICE_INSERT: &str = "INSERT INTO meta_bulk_slice (job_id, primary_id, users, done,      owner) VALUES (?, ?, ?, 0, 0) ON DUPLICATE KEY UPDATE users = VALUES(users), done = 0";
+/// How many entries it had when the job was started.
+pub(in crate::store::mysql) const SLICE_USERS: &str =
+    "SELECT users FROM meta_bulk_slice WHERE job_id = ? AND primary_id = ?";
 /// Slices for the taking. 3 and 5: running and cancelling. A lease that ends far ahead was given by a clock that went
 /// back.
 pub(in crate::store::mysql) const SLICES_FREE: &str = "SELECT s.job_id, s.primary_id FROM meta_bulk_job j \
