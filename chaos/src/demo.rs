@@ -7,7 +7,6 @@
 //! - `promise`, `report`: the result as data. `table`: the result for people. `keep`: how to go on by hand.
 
 mod build;
-mod error;
 mod gauge;
 mod keep;
 mod plan;
@@ -28,7 +27,6 @@ use std::time::Duration;
 use scrip_client::{Client, ClientConfig, Template, TemplateDefinition, Validity, mint_request_id};
 use scrip_shard_config::Topology;
 
-pub use self::error::Error;
 pub use self::report::Report;
 pub use self::spec::DemoSpec;
 
@@ -36,6 +34,7 @@ use self::plan::Plan;
 use self::report::Evidence;
 use self::rush::{Outcome, Rush};
 use self::stage::Phases;
+use crate::error::Error;
 use crate::evidence::environment::Environment;
 use crate::evidence::{AUDIT_MAX, audit};
 use crate::history::History;

@@ -21,6 +21,7 @@
 //! - [`suite`]: all tests of the workspace. [`up`]: a testbed to try things on by hand.
 
 pub mod demo;
+mod error;
 pub mod evidence;
 pub mod history;
 pub mod install;
@@ -33,3 +34,5 @@ pub mod sim;
 pub mod suite;
 pub mod testbed;
 pub mod up;
+
+pub use error::Error;

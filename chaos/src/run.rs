@@ -12,7 +12,6 @@ mod bed;
 mod beside;
 mod budget;
 mod consumer;
-mod error;
 mod fault;
 mod felt;
 mod finish;
@@ -36,12 +35,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use self::bed::Bed;
-pub use self::error::Error;
 pub use self::report::{Failed, Report, ScenarioReport};
 pub use self::scenario::Scenario;
 pub use self::scenarios::{all, named};
 pub use self::spec::RunSpec;
 
+use crate::error::Error;
 use crate::evidence::environment::Environment;
 use crate::history::History;
 use crate::install::install;

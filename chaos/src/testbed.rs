@@ -19,6 +19,7 @@ mod deployment;
 mod disk;
 mod error;
 mod folder;
+mod handle;
 mod http;
 mod link;
 mod offload;

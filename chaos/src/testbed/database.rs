@@ -6,8 +6,7 @@ mod plan;
 mod replication;
 mod server;
 
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use mysql_async::OptsBuilder;
@@ -16,8 +15,8 @@ pub(crate) use self::access::{DATABASE, USER};
 pub(crate) use self::plan::DatabasePlan;
 use self::replication::Upstream;
 use self::server::{Role, Server};
-use super::offload::offload;
-use super::snapshot::{Restart, RestartWith, Snapshot};
+use super::handle::handle;
+use super::snapshot::Snapshot;
 use super::{Error, Flavour, Secret};
 
 /// A database server. Clones are handles to the same server.
@@ -25,6 +24,8 @@ use super::{Error, Flavour, Secret};
 pub struct Database {
     server: Arc<Server>,
 }
+
+handle!(Database, Server);
 
 impl Database {
     /// Starts a new server and waits until it answers. A port that somebody else took meanwhile is replaced by another.
@@ -60,16 +61,6 @@ impl Database {
         }
     }
 
-    /// The name, as in `primary-03`.
-    pub fn name(&self) -> &str {
-        self.server.process().name()
-    }
-
-    /// Where it listens. It stays the same over restarts.
-    pub fn address(&self) -> SocketAddr {
-        self.server.address()
-    }
-
     /// Its unix socket. A path of more than 107 bytes cannot be connected to.
     pub fn socket_path(&self) -> PathBuf {
         self.server.socket_path()
@@ -100,36 +91,6 @@ impl Database {
         access::options(self.address(), access::ADMIN, &self.server.plan().credentials.admin)
     }
 
-    /// What it logged, over all its runs.
-    pub fn log_path(&self) -> &Path {
-        self.server.process().log_path()
-    }
-
-    /// Its process id, while it runs.
-    pub fn pid(&self) -> Option<u32> {
-        self.server.process().pid()
-    }
-
-    /// Whether it runs; a frozen server does.
-    pub fn is_running(&self) -> bool {
-        self.server.process().is_running()
-    }
-
-    /// SIGKILL, and waits until it is gone.
-    pub fn kill(&self) {
-        self.server.process().kill();
-    }
-
-    /// SIGSTOP, and waits until it stands still.
-    pub fn pause(&self) -> Result<(), Error> {
-        self.server.process().pause()
-    }
-
-    /// SIGCONT.
-    pub fn resume(&self) -> Result<(), Error> {
-        self.server.process().resume()
-    }
-
     /// Of a replica: what it receives waits from now on, and its data stands still.
     pub async fn stop_applying(&self) -> Result<(), Error> {
         self.apply("STOP").await
@@ -151,13 +112,6 @@ impl Database {
         self.run(|server| server.stop()).await
     }
 
-    /// Starts it again on the same port and waits until it answers. If it runs, it is stopped cleanly before; for a crash
-    /// call [`kill`](Self::kill) first.
-    pub async fn restart(&self, with: RestartWith<'_>) -> Result<(), Error> {
-        let with = Restart::from(with);
-        self.run(move |server| server.restart(&with)).await
-    }
-
     /// Copies the data as it is at this instant. A running server is frozen for the copy, which then is what a power loss
     /// at this instant would leave.
     pub async fn snapshot(&self) -> Result<Snapshot, Error> {
@@ -173,13 +127,5 @@ impl Database {
     /// Gives that room back.
     pub async fn free_disk(&self) -> Result<(), Error> {
         self.run(|server| server.small_disk()?.free()).await
-    }
-
-    async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Server) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        let server = Arc::clone(&self.server);
-        offload(move || server.alone(work)).await
     }
 }

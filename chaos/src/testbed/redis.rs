@@ -3,13 +3,12 @@
 mod command;
 mod server;
 
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use self::server::Server;
-use super::offload::offload;
-use super::snapshot::{Restart, RestartWith, Snapshot};
+use super::handle::handle;
+use super::snapshot::Snapshot;
 use super::{Error, Secret};
 
 /// What all Redis servers of a testbed share.
@@ -27,6 +26,8 @@ pub struct RedisServer {
     server: Arc<Server>,
 }
 
+handle!(RedisServer, Server);
+
 impl RedisServer {
     /// Starts a new server and waits until it answers. A port that somebody else took meanwhile is replaced by another.
     pub(crate) fn start(plan: &Arc<RedisPlan>, name: &str) -> Result<Self, Error> {
@@ -42,61 +43,14 @@ impl RedisServer {
         }
     }
 
-    /// The name, as in `shard-02`.
-    pub fn name(&self) -> &str {
-        self.server.process().name()
-    }
-
-    /// Where it listens. It stays the same over restarts.
-    pub fn address(&self) -> SocketAddr {
-        self.server.address()
-    }
-
     /// The password of the default user.
     pub fn password(&self) -> &Secret {
         &self.server.plan().password
     }
 
-    /// What it logged, over all its runs.
-    pub fn log_path(&self) -> &Path {
-        self.server.process().log_path()
-    }
-
-    /// Its process id, while it runs.
-    pub fn pid(&self) -> Option<u32> {
-        self.server.process().pid()
-    }
-
-    /// Whether it runs; a frozen server does.
-    pub fn is_running(&self) -> bool {
-        self.server.process().is_running()
-    }
-
-    /// SIGKILL, and waits until it is gone.
-    pub fn kill(&self) {
-        self.server.process().kill();
-    }
-
-    /// SIGSTOP, and waits until it stands still.
-    pub fn pause(&self) -> Result<(), Error> {
-        self.server.process().pause()
-    }
-
-    /// SIGCONT.
-    pub fn resume(&self) -> Result<(), Error> {
-        self.server.process().resume()
-    }
-
     /// Saves the data and shuts it down. A server that is not running is left alone.
     pub async fn stop(&self) -> Result<(), Error> {
         self.run(|server| server.stop()).await
-    }
-
-    /// Starts it again on the same port and waits until it answers. If it runs, it is stopped cleanly before; for a crash
-    /// call [`kill`](Self::kill) first.
-    pub async fn restart(&self, with: RestartWith<'_>) -> Result<(), Error> {
-        let with = Restart::from(with);
-        self.run(move |server| server.restart(&with)).await
     }
 
     /// Saves what a running server has, for a later restart with older data.
@@ -123,13 +77,5 @@ impl RedisServer {
             server.command(name, &arguments)
         })
         .await
-    }
-
-    async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Server) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        let server = Arc::clone(&self.server);
-        offload(move || server.alone(work)).await
     }
 }
