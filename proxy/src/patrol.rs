@@ -14,7 +14,8 @@
 //! | before the position is noted         | the steps, an older position    | some slices are read again, nothing is due |
 //!
 //! Reminders are made for unused coupons whose end is near: one for each user, template, day of the end and time before it,
-//! in one transaction with its event. Their primary key decides who makes it.
+//! in one transaction with its event. Their primary key decides who makes it. Not so the coupon: of one that a fail-over has lost
+//! since it was read, the user may be reminded.
 //!
 //! Stores come in through [`PatrolStore`], so that it also walks over model stores, in simulation. With an [`Archivist`], which knows
 //! real ones only, it also sees to it that long-dead coupons are archived: see [`crate::archive`].

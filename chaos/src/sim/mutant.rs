@@ -57,12 +57,14 @@ pub enum Mutant {
     WalkSkips,
     /// A reminder is made whether or not it was made before.
     RemindsAnyway,
+    /// Every reminder is said to have been made.
+    SaysReminded,
     /// Everybody holds the lease of the patrol, and notes positions. Breaks no promise: the lease only saves work.
     LeaseOfAll,
 }
 
 /// Every mutant, with the name by which it is asked for.
-pub const MUTANTS: [(Mutant, &str); 28] = [
+pub const MUTANTS: [(Mutant, &str); 29] = [
     (Mutant::ReleaseTwice, "release-twice"),
     (Mutant::UnknownIsRefused, "release-after-unknown-commit"),
     (Mutant::InstallUnbound, "install-unbound"),
@@ -90,6 +92,7 @@ pub const MUTANTS: [(Mutant, &str); 28] = [
     (Mutant::ClocksApart, "clocks-apart"),
     (Mutant::WalkSkips, "walk-skips"),
     (Mutant::RemindsAnyway, "reminds-anyway"),
+    (Mutant::SaysReminded, "says-reminded"),
     (Mutant::LeaseOfAll, "lease-of-all"),
 ];
 

@@ -39,14 +39,17 @@ pub struct Lease {
 }
 
 impl Patrolled {
-    /// Takes the lease if it is over, or keeps one's own.
-    pub fn take(&mut self, owner: &str, now_ms: u64, lasts_ms: u64) {
+    /// Takes the lease if it is over, or keeps one's own; whether it has another holder now.
+    pub fn take(&mut self, owner: &str, now_ms: u64, lasts_ms: u64) -> bool {
         let (held_by, term, until_ms) =
             self.lease.as_ref().map_or(("", 0, 0), |lease| (&lease.owner, lease.term, lease.until_ms));
-        if held_by == owner || until_ms < now_ms {
-            let term = term + u64::from(held_by != owner);
-            self.lease = Some(Lease { owner: owner.to_owned(), term, until_ms: now_ms + lasts_ms });
+        let is_other = held_by != owner;
+        if is_other && until_ms >= now_ms {
+            return false;
         }
+        self.lease =
+            Some(Lease { owner: owner.to_owned(), term: term + u64::from(is_other), until_ms: now_ms + lasts_ms });
+        is_other
     }
 
     /// Whether the lease is still this holder's.

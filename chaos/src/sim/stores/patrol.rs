@@ -32,15 +32,14 @@ impl ModelStores {
         &self,
         primary: PrimaryId,
         kind: CallKind,
-        change: impl FnOnce(&mut Patrolled, u64) -> T + Send + 'static,
+        change: impl FnOnce(&mut World, usize) -> T + Send + 'static,
     ) -> Result<T, StoreError> {
         let primary = index(primary);
         let change = move |world: &mut World| {
             if world.primaries[primary].full {
                 return Err(StoreError::Refused(format!("primary {primary}: disk full")));
             }
-            let now_ms = wall_ms(world);
-            Ok(change(&mut world.primaries[primary].data.patrolled, now_ms))
+            Ok(change(world, primary))
         };
         self.at_once((Backend::Primary(primary), kind), limits::CONTROL, None, change).await.map_err(of_write)?
     }
@@ -57,7 +56,12 @@ impl PatrolStore for ModelStores {
         let lasts_ms = u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX);
         let of_all = self.sim.world().is(Mutant::LeaseOfAll);
         let taker = owner.to_owned();
-        let take = move |patrolled: &mut Patrolled, now_ms| patrolled.take(&taker, now_ms, lasts_ms);
+        let take = move |world: &mut World, primary: usize| {
+            let now_ms = wall_ms(world);
+            if world.primaries[primary].data.patrolled.take(&taker, now_ms, lasts_ms) {
+                world.note(format_args!("primary {primary}: {taker} patrols"));
+            }
+        };
         self.change_patrolled(primary, CallKind::Lease, take).await?;
         let held = self.read_patrolled(primary, CallKind::Lease, |patrolled| patrolled.lease.clone()).await?;
         let own = held.filter(|lease| lease.owner == owner).map(|lease| lease.term);
@@ -72,7 +76,8 @@ impl PatrolStore for ModelStores {
     async fn note(&self, primary: PrimaryId, position: Position, holder: &Holder) -> Result<(), StoreError> {
         let of_all = self.sim.world().is(Mutant::LeaseOfAll);
         let holder = holder.clone();
-        let note = move |patrolled: &mut Patrolled, _| {
+        let note = move |world: &mut World, primary: usize| {
+            let patrolled = &mut world.primaries[primary].data.patrolled;
             if of_all || patrolled.is_held_by(&holder) {
                 patrolled.position = position;
             }
@@ -94,9 +99,10 @@ impl PatrolStore for ModelStores {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        let keys = keys.to_vec();
-        let made =
-            |patrolled: &Patrolled| keys.into_iter().filter(|key| patrolled.reminders.contains_key(key)).collect();
+        let (keys, all) = (keys.to_vec(), self.sim.world().is(Mutant::SaysReminded));
+        let made = move |patrolled: &Patrolled| {
+            keys.into_iter().filter(|key| all || patrolled.reminders.contains_key(key)).collect()
+        };
         self.read_patrolled(primary, CallKind::Reminded, made).await
     }
 
@@ -115,11 +121,12 @@ impl PatrolStore for ModelStores {
     }
 
     async fn forget(&self, primary: PrimaryId, before_day: u32, count_max: u32) -> Result<u64, StoreError> {
-        let forget = move |patrolled: &mut Patrolled, _| {
-            let over = patrolled.reminders.keys().filter(|key| key.end_day < before_day).take(count_max as usize);
+        let forget = move |world: &mut World, primary: usize| {
+            let reminders = &mut world.primaries[primary].data.patrolled.reminders;
+            let over = reminders.keys().filter(|key| key.end_day < before_day).take(count_max as usize);
             let over: Vec<ReminderKey> = over.copied().collect();
             over.iter().for_each(|key| {
-                patrolled.reminders.remove(key);
+                reminders.remove(key);
             });
             over.len() as u64
         };
