@@ -56,9 +56,9 @@ impl Beside {
         // Every other run the list is longer than the stock.
         let total = if seed.is_multiple_of(2) { users - users / 20 } else { users + users / 10 };
         // What most packs take leaves it so.
-        let packed = packs::wanted(offered);
-        let listed = publish(client, "listed", total + packed / 2, 1, SHORT_S).await?;
-        let codes = Codes::prepare(client, offered, packed, seed).await?;
+        let listed = publish(client, "listed", total + packs::wanted(offered) / 2, 1, SHORT_S).await?;
+        // Every code can be used up.
+        let codes = Codes::prepare(client, offered, packs::units_max(offered), seed).await?;
         let job = Job::new(listed.template, users, spec.duration, seed);
         let rivals = Rivals { listed: job.users().to_vec(), racers: (0..codes.racers()).map(racer).collect() };
         let packs = Packs::new([main, listed.template, codes.template().template], rivals, offered, seed);
@@ -86,11 +86,11 @@ impl Beside {
         );
     }
 
-    /// After healing: a template is closed, no pack is in doubt, the job comes to its end, and every code is used up. Returns what did not come to its
+    /// After healing: a template is closed, packs in doubt ask again, the job comes to its end, and every code is used up. Returns what did not come to its
     /// end.
     pub(super) async fn finish(&self, client: &Client, recorder: &Arc<Recorder>) -> Vec<String> {
         let mut problems = self.retired.finish(client, recorder).await;
-        problems.extend(self.packs.finish(client, recorder).await);
+        self.packs.finish(client, recorder).await;
         problems.extend(self.job.finish(client, recorder).await);
         problems.extend(self.codes.finish(client, recorder).await);
         problems
@@ -106,7 +106,7 @@ impl Beside {
         self.retired.archived(bed, client, recorder).await
     }
 
-    /// When everything is sold: is what packs were told still true? Returns what did not come to its end.
+    /// When everything is sold: no pack is in doubt, and is what packs were told still true? Returns what did not come to its end.
     pub(super) async fn ask_again(&self, client: &Client, recorder: &Arc<Recorder>) -> Vec<String> {
         self.packs.ask_again(client, recorder).await
     }

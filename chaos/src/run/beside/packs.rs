@@ -2,6 +2,7 @@
 //! the same time, and for others. Some are sent twice at once, whoever is in doubt sends again through any client, and some send
 //! again although they know.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,6 +68,11 @@ pub(super) fn wanted(offered: u64) -> u64 {
     (offered / SHARE).clamp(30, 1_500)
 }
 
+/// How many units of one template they take at most.
+pub(super) fn units_max(offered: u64) -> u64 {
+    wanted(offered) * u64::from(COUNT_MAX)
+}
+
 impl Packs {
     /// `templates`: what the load claims, what the job issues (one to a user), and what codes give.
     pub(super) fn new([main, listed, coded]: [TemplateId; 3], rivals: Rivals, offered: u64, seed: u64) -> Self {
@@ -125,16 +131,25 @@ impl Packs {
         items
     }
 
-    /// Whoever is in doubt sends again, until the answer is definite. Returns what did not come to its end.
-    pub(super) async fn finish(&self, client: &Client, recorder: &Arc<Recorder>) -> Vec<String> {
-        all_definite(client, recorder, recorder.packs_in_doubt()).await
+    /// Whoever is in doubt sends once more, while units are left. A pack that wants more than these is refused for sure only when
+    /// they are sold.
+    pub(super) async fn finish(&self, client: &Client, recorder: &Arc<Recorder>) {
+        let mut asking = JoinSet::new();
+        for pack in recorder.packs_in_doubt() {
+            let (client, recorder) = (client.clone(), Arc::clone(recorder));
+            asking.spawn(async move { send(&client, &recorder, pack).await });
+        }
+        asking.join_all().await;
     }
 
-    /// Some packs are sent once more, whatever they were told.
+    /// When everything is sold: who is in doubt sends again until the answer is definite, and so do some, whatever they were told.
+    /// Returns what did not come to its end.
     pub(super) async fn ask_again(&self, client: &Client, recorder: &Arc<Recorder>) -> Vec<String> {
         let count = recorder.pack_count();
         let step = (count as usize).div_ceil(SAMPLE).max(1);
-        all_definite(client, recorder, (0..count).step_by(step).map(PackIndex)).await
+        let some = (0..count).step_by(step).map(PackIndex);
+        let packs: BTreeSet<PackIndex> = recorder.packs_in_doubt().into_iter().chain(some).collect();
+        all_definite(client, recorder, packs).await
     }
 }
 
