@@ -20,6 +20,7 @@
 //! | before the transaction is sent, or in it | a part, all coupons                        | the same; the coupons are read again in a later round |
 //! | in its COMMIT                            | a part; registered and removed, or neither | whether it is registered is read under a lock; then renamed, or removed |
 //! | before the file has its name             | a part that is registered                  | it gets its name from the next holder            |
+//! | the primary fails over to a server without the COMMIT | a file that nobody registered, all coupons | they are archived again; the older file stays, and tells of them a second time |
 //! | the folder is another one by then        | a part in the folder of the dead proxy     | it is whole: its name is registered; that proxy renames it when it holds the lease again |
 //!
 //! A holder that was frozen wakes up: its transaction holds the row of the lease, which names another term by then, and is undone.
