@@ -15,10 +15,11 @@
 //! |---|---|
 //! | [`server`], [`connection`], [`admission`], [`outbox`] | the listener, frames in, answers out, what is refused at the door |
 //! | [`flow`] | where a claim goes next: the pipeline on one screen |
-//! | [`claim`], [`queue`], [`pace`], [`mod@load`], [`gate`], [`watch`], [`dial`] | the value that flows, what it waits in and for how long, whether a backend is used, deadlines, getting a connection |
+//! | [`claim`], [`queue`], [`pace`], [`mod@load`], [`gate`], [`watch`] | the value that flows, what it waits in and for how long, whether a backend is used, deadlines |
 //! | [`generations`] | what a lane used lately |
 //! | [`template`], [`refresh`], [`verifier`] | the snapshot of templates, kept fresh, and asked for again before a refusal |
 //! | [`stock_lane`], [`record_lane`] | the two stages that talk to stores |
+//! | [`lane`] | what the lanes of a primary have in common: getting a connection, taking groups, deadlines, failures |
 //! | [`pack`] | packs: several coupons to one user, all or nothing |
 //! | [`order`] | what orders do with coupons: rules, and a lane a primary that appends to the logs of coupons |
 //! | [`settle`], [`keeper`] | re-deriving stock from the ledgers, and when |

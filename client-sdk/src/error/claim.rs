@@ -65,7 +65,7 @@ operation_error! {
 }
 
 operation_error! {
-    /// Why a pack gave no coupon at all. [`Failure::template`] says which item it is about.
+    /// Why a pack gave no coupon at all. [`Failure::template`](crate::Failure::template) says which item it is about.
     ClaimPackError {
         /// No template has this id.
         TemplateNotFound = TemplateNotFound,
