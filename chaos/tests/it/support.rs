@@ -4,11 +4,22 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Opts};
+use mysql_async::{Conn, Opts, OptsBuilder};
 use scrip_chaos::testbed::{Database, Flavour};
 
 pub(crate) async fn connect(database: &Database) -> Conn {
-    Conn::new(Opts::from(database.options())).await.expect("connected")
+    connect_with(database.options()).await
+}
+
+/// mysql_async waits for a greeting for ever; a server that has not accepted a connection may accept the next one.
+pub(crate) async fn connect_with(options: OptsBuilder) -> Conn {
+    for _ in 0..6 {
+        let connecting = Conn::new(Opts::from(options.clone()));
+        if let Ok(connected) = tokio::time::timeout(Duration::from_secs(10), connecting).await {
+            return connected.expect("connected");
+        }
+    }
+    panic!("no connection within a minute");
 }
 
 /// What tells one incarnation of a server from another.

@@ -25,14 +25,13 @@ mod cases {
     use std::time::{Duration, Instant};
 
     use mysql_async::prelude::Queryable;
-    use mysql_async::{Conn, Opts};
     use scrip_chaos::testbed::{CutAt, Database, ProxyProcess, RestartWith};
     use scrip_client::{Claim, ClaimError, mint_request_id};
     use scrip_protocol::UserId;
     use scrip_protocol::code::Disposition;
 
     use crate::end_to_end::scene::{Books, Scene, claim};
-    use crate::support::soon;
+    use crate::support::{connect_with, soon};
 
     async fn check_cut(scene: &Scene, moment: CutAt) {
         let template = scene.template(100, 1).await;
@@ -118,7 +117,7 @@ mod cases {
     }
 
     async fn set_read_only(database: &Database, is_read_only: bool) {
-        let mut admin = Conn::new(Opts::from(database.admin_options())).await.expect("connected");
+        let mut admin = connect_with(database.admin_options()).await;
         let statement = format!("SET GLOBAL read_only = {}", u8::from(is_read_only));
         admin.query_drop(statement).await.expect("set");
     }

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mysql_async::prelude::{FromRow, Queryable};
-use mysql_async::{Conn, Opts, Row};
+use mysql_async::{Conn, Row};
 use scrip_chaos::testbed::{Database, Link, Testbed, TestbedSpec, database_servers_under_test, shared};
 use scrip_protocol::{RequestId, TemplateId, UserId};
 use scrip_proxy::store::mysql::migrate::migrate;
 use scrip_proxy::store::mysql::{MysqlLimits, MysqlStore, MysqlWriter};
 use scrip_proxy::store::{Fence, NewCoupon, RecordStore, RecordWriter, StockKey};
 use scrip_shard_config::{Address, Local, PrimaryId, Secret, SecretRef, StockSpec, SubStock, Topology, local};
+
+use crate::support::connect_with;
 
 /// Primary 0, the only one of most tests, which also holds meta.
 pub(crate) const P0: PrimaryId = PrimaryId(0);
@@ -80,7 +82,7 @@ impl Bed {
     /// A connection of somebody who may do everything.
     pub(crate) async fn admin(&self) -> Conn {
         let options = self.server().admin_options().db_name(Some(format!("{}_0", self.database)));
-        Conn::new(Opts::from(options)).await.expect("connected")
+        connect_with(options).await
     }
 
     pub(crate) async fn run(&self, sql: &str) {
