@@ -174,11 +174,19 @@ impl<T: Queued> Front<T> {
     /// When it fails: nothing was written, so what is not burned is refused, and the rest waits for a connection.
     pub async fn read<R>(&mut self, keys: usize, call: impl Future<Output = Result<R, StoreError>>) -> Result<R, Lost> {
         let sent = Instant::now();
-        let found = self.ask(call).await;
+        let found = self.find(call).await;
         let took = sent.elapsed();
         T::stages(&self.flow.meter).read.record(took, keys);
         self.queue().calls.add(keys, took);
-        found.map_err(|error| self.lost(&error))
+        found
+    }
+
+    /// The same of a query that is in no account.
+    ///
+    /// # Errors
+    /// As of [`Front::read`].
+    pub async fn find<R>(&mut self, call: impl Future<Output = Result<R, StoreError>>) -> Result<R, Lost> {
+        self.ask(call).await.map_err(|error| self.lost(&error))
     }
 
     /// Waits for anything that writes nothing of the group, while deadlines hold.
@@ -276,7 +284,7 @@ impl<T: Queued> Front<T> {
     }
 
     /// A read failed, so nothing was written: what is not burned is refused, the rest waits for a connection.
-    pub fn lost(&mut self, error: &StoreError) -> Lost {
+    fn lost(&mut self, error: &StoreError) -> Lost {
         let detail = error.to_string();
         let refused = self.group.extract_if(.., |task| !task.is_burned());
         refused.for_each(|task| task.end(&self.flow, Code::PrimaryUnavailable, &detail));

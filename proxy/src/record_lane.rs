@@ -241,7 +241,7 @@ impl<W: RecordWriter> RecordLane<W> {
         let mut keys: Vec<_> = self.front.group.iter().filter_map(|task| task.unit.map(|unit| unit.key)).collect();
         keys.sort_unstable();
         keys.dedup();
-        let epochs = self.front.ask(self.writer.epochs(&keys)).await.map_err(|error| self.front.lost(&error))?;
+        let epochs = self.front.find(self.writer.epochs(&keys)).await?;
         let fences: BTreeMap<_, _> = keys.into_iter().zip(epochs).collect();
         let old = |task: &mut ClaimTask| task.unit.is_some_and(|unit| fences.get(&unit.key) != Some(&Some(unit.epoch)));
         let fenced: Vec<ClaimTask> = self.front.group.extract_if(.., |task| old(task)).collect();

@@ -54,8 +54,7 @@ impl<W: RecordWriter, R: RecordStore, M: MetaStore> OrderLane<W, R, M> {
         }
         let templates: Vec<TemplateId> = templates.into_iter().collect();
         let primary = self.front.queue().primary;
-        let found = self.front.ask(self.funds.sealed(primary, &templates)).await;
-        let found = found.map_err(|error| self.front.lost(&error))?;
+        let found = self.front.find(self.funds.sealed(primary, &templates)).await?;
         let is_new = !found.is_empty();
         self.sealed.templates.extend(found);
         Ok(is_new)

@@ -31,7 +31,7 @@ impl<W: PackWriter> PackLane<W> {
         let mut keys: Vec<_> = self.front.group.iter().flat_map(PackTask::all_units).map(|unit| unit.key).collect();
         keys.sort_unstable();
         keys.dedup();
-        let epochs = self.front.ask(self.writer.epochs(&keys)).await.map_err(|error| self.front.lost(&error))?;
+        let epochs = self.front.find(self.writer.epochs(&keys)).await?;
         let fences: BTreeMap<_, _> = keys.into_iter().zip(epochs).collect();
         let mut is_any = false;
         for task in &mut self.front.group {
