@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Opts};
 use scrip_chaos::testbed::{Database, Testbed, TestbedSpec, database_servers_under_test};
 use scrip_proxy::audit::{self, AuditError, Kind, Options, Report, Verdict};
 use scrip_shard_config::{Address, Local, SecretRef, StockSpec, Topology, local};
+
+use crate::support::{connect, connect_with};
 
 const DATABASE: &str = "scrip_audit";
 /// The request id of bulk job 1.
@@ -385,7 +386,7 @@ async fn audit(topology: &Arc<Topology>) -> Result<Report, AuditError> {
 
 async fn set_up(testbed: &Testbed) -> Arc<Topology> {
     for (index, database) in testbed.primaries().iter().enumerate() {
-        let mut conn = Conn::new(Opts::from(database.options())).await.expect("connected");
+        let mut conn = connect(database).await;
         conn.query_drop(format!("CREATE DATABASE {DATABASE}")).await.expect("created");
         run(database, &PRIMARY_SCHEMA.concat()).await;
         run(database, &format!("INSERT INTO node VALUES (1, {index}, 1)")).await;
@@ -461,7 +462,7 @@ async fn seed_meta(database: &Database) {
 }
 
 async fn run(database: &Database, sql: &str) {
-    let mut conn = Conn::new(Opts::from(database.options().db_name(Some(DATABASE)))).await.expect("connected");
+    let mut conn = connect_with(database.options().db_name(Some(DATABASE))).await;
     conn.query_drop(sql).await.expect(sql);
 }
 

@@ -43,6 +43,19 @@ fn the_same_seed_gives_the_same_trace() {
     }
 }
 
+/// The smallest there is.
+const ONE_OF_EACH: Size = Size {
+    proxies: 1,
+    primaries: 1,
+    shards: 1,
+    sub_stocks_per_shard: 1,
+    stripes: 1,
+    lanes: 1,
+    batch_rows_max: 8,
+    recent_max: 0,
+    move_after_ms: 5_000,
+};
+
 /// The stores leave out one rule: then some run goes wrong, in one of the ways expected, that goes well with it.
 fn check(mutant: Mutant, expect: &[&str]) {
     check_within(0..800, mutant, expect);
@@ -107,20 +120,9 @@ fn an_install_that_is_not_bound_to_the_nonce_is_noticed() {
     };
     let at = |at_ms, what| FaultPlan { when: When::At(at_ms), what };
     let weather = Weather { twice: 1_000, ..Weather::default() };
-    let size = Size {
-        proxies: 1,
-        primaries: 1,
-        shards: 1,
-        sub_stocks_per_shard: 1,
-        stripes: 1,
-        lanes: 1,
-        batch_rows_max: 8,
-        recent_max: 0,
-        move_after_ms: 5_000,
-    };
     let plan = |seed| Plan {
         seed,
-        size,
+        size: ONE_OF_EACH,
         templates: vec![TemplatePlan { total: 4, limit: 1, daily: 0, budget_minor: 0, lasts_s: LASTS_S }],
         claims: (0..5).map(claim).collect(),
         orders: Vec::new(),

@@ -5,12 +5,11 @@ use std::fs;
 use std::net::SocketAddr;
 
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Opts};
 use scrip_chaos::testbed::{
     Database, DatabaseSettings, Error, Testbed, TestbedSpec, database_servers_under_test, shared,
 };
 
-use crate::support::{connect, identity_of};
+use crate::support::{connect, connect_with, identity_of};
 
 fn addresses_of(testbed: &Testbed) -> Vec<SocketAddr> {
     let primaries = testbed.primaries().iter().map(Database::address);
@@ -61,8 +60,8 @@ async fn the_admin_may_do_what_scrip_may_not() {
     let testbed = shared(TestbedSpec::new(1, 1)).await.expect("started");
     let sql = "SET GLOBAL max_connections = 250";
     connect(testbed.primary(0)).await.query_drop(sql).await.expect_err("scrip is no administrator");
-    let admin = Opts::from(testbed.primary(0).admin_options());
-    Conn::new(admin).await.expect("connected").query_drop(sql).await.expect("the administrator is");
+    let mut admin = connect_with(testbed.primary(0).admin_options()).await;
+    admin.query_drop(sql).await.expect("the administrator is");
 }
 
 #[tokio::test]

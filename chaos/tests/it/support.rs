@@ -22,6 +22,14 @@ pub(crate) async fn connect_with(options: OptsBuilder) -> Conn {
     panic!("no connection within a minute");
 }
 
+/// Whether only replication and administrators may write there. Returns the administrator's connection.
+pub(crate) async fn set_read_only(database: &Database, is_read_only: bool) -> Conn {
+    let mut admin = connect_with(database.admin_options()).await;
+    let statement = format!("SET GLOBAL read_only = {}", u8::from(is_read_only));
+    admin.query_drop(statement).await.expect("set");
+    admin
+}
+
 /// What tells one incarnation of a server from another.
 pub(crate) async fn identity_of(database: &Database) -> (u32, String) {
     let column = match database.flavour() {

@@ -24,14 +24,13 @@ async fn linked(server: PathBuf) -> Scene {
 mod cases {
     use std::time::{Duration, Instant};
 
-    use mysql_async::prelude::Queryable;
-    use scrip_chaos::testbed::{CutAt, Database, ProxyProcess, RestartWith};
+    use scrip_chaos::testbed::{CutAt, ProxyProcess, RestartWith};
     use scrip_client::{Claim, ClaimError, mint_request_id};
     use scrip_protocol::UserId;
     use scrip_protocol::code::Disposition;
 
     use crate::end_to_end::scene::{Books, Scene, claim};
-    use crate::support::{connect_with, soon};
+    use crate::support::{set_read_only, soon};
 
     async fn check_cut(scene: &Scene, moment: CutAt) {
         let template = scene.template(100, 1).await;
@@ -114,12 +113,6 @@ mod cases {
         }
         scene.sell_out(template, 200_000).await;
         assert_eq!(scene.books(template).await, Books { coupons: 1_000, ledger: 1_000 });
-    }
-
-    async fn set_read_only(database: &Database, is_read_only: bool) {
-        let mut admin = connect_with(database.admin_options()).await;
-        let statement = format!("SET GLOBAL read_only = {}", u8::from(is_read_only));
-        admin.query_drop(statement).await.expect("set");
     }
 
     pub(super) async fn a_withdrawal_that_lost_meta_on_the_way_is_in_doubt(scene: &Scene) {

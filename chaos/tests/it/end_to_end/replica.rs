@@ -25,6 +25,7 @@ mod cases {
     use scrip_client::{Client, CouponPage, CouponQuery, TemplateId, TemplateQuery, UserId};
 
     use crate::end_to_end::scene::Scene;
+    use crate::support::set_read_only;
 
     const USER: UserId = UserId(4_711);
     const MINUTE: Duration = Duration::from_secs(60);
@@ -143,8 +144,7 @@ mod cases {
     }
 
     async fn let_write(server: &Database, yes: bool) {
-        let mut admin = mysql_async::Conn::new(server.admin_options()).await.expect("connected");
-        admin.query_drop(format!("SET GLOBAL read_only = {}", u8::from(!yes))).await.expect("set");
+        let mut admin = set_read_only(server, !yes).await;
         let connections: Vec<Row> = admin.query("SHOW PROCESSLIST").await.expect("listed");
         let of_proxies = connections.iter().filter(|row| row.get::<String, _>(1).is_some_and(|user| user == "scrip"));
         for id in of_proxies.filter_map(|row| row.get::<u64, _>(0)) {

@@ -8,7 +8,7 @@ use scrip_chaos::sim::run;
 use scrip_chaos::sim::sweep::sweep;
 use scrip_chaos::sim::wire::Weather;
 
-use super::check;
+use super::{ONE_OF_EACH, check};
 
 const SEEDS: u64 = 40;
 
@@ -42,17 +42,7 @@ fn plan(seed: u64) -> Plan {
     let weather = Weather { detach: 150, ..Weather::default() };
     Plan {
         seed,
-        size: Size {
-            proxies: 2,
-            primaries: 1,
-            shards: 1,
-            sub_stocks_per_shard: 1,
-            stripes: 1,
-            lanes: 1,
-            batch_rows_max: 8,
-            recent_max: 0,
-            move_after_ms: 5_000,
-        },
+        size: Size { proxies: 2, ..ONE_OF_EACH },
         templates: vec![TemplatePlan { total: 20, limit: 1, daily: 0, budget_minor: 0, lasts_s: 8 }],
         claims: (0..12).map(claim).collect(),
         orders: (0..12).map(order).collect(),
